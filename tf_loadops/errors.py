@@ -1,0 +1,93 @@
+"""In-graph refusal: one way to stop a graph with a message that says where and what to do.
+
+TensorFlow's `Assert` escapes quotes and words its message differently in eager mode. `StringToNumber` repeats the
+string it is given to the letter, in every mode, so a refusal is that op failing on the message, and an `Assert` that
+consumes its result keeps it in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+Tensor = Any
+
+
+class LoadError(ValueError):
+    """Raised by the eager tools (schema inference, export, constructors) where a graph would refuse."""
+
+
+def refuse_unless(ok: Tensor, message: Callable[[], Tensor]) -> Tensor:
+    """Stops the graph with `message()` unless `ok` holds.
+
+    The caller makes its outputs depend on the result with `tf.control_dependencies`, so that nothing computed from
+    refused data can be fetched.
+
+    Args:
+      ok: bool scalar.
+      message: builds the full message, a string scalar; traced once, run only when `ok` is False.
+
+    Returns:
+      A bool scalar, True; reached only if `ok` holds.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, with the message's text unchanged.
+
+    Example:
+      >>> bool(refuse_unless(tf.constant(True), lambda: tf.constant("never built")))
+      True
+    """
+
+    def stop() -> Tensor:
+        text = message()
+        number = tf.strings.to_number(text, name="refused")  # fails on any text that is no number
+        with tf.control_dependencies([tf.debugging.Assert(tf.equal(number, number) & False, [text])]):
+            return tf.constant(False)
+
+    return tf.cond(ok, lambda: tf.constant(True), stop)
+
+
+def gate(ok: Tensor, message: Callable[[], Tensor], value: Tensor) -> Tensor:
+    """Passes `value` on once `ok` holds, and refuses with `message()` otherwise.
+
+    Args:
+      ok: bool scalar.
+      message: builds the full message, a string scalar.
+      value: a tensor, or a nest of tensors, that nobody may see unless `ok` holds.
+
+    Returns:
+      `value`, with the check before it.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, as `refuse_unless`.
+
+    Example:
+      >>> int(gate(tf.constant(True), lambda: tf.constant("never built"), tf.constant(7)))
+      7
+    """
+    with tf.control_dependencies([refuse_unless(ok, message)]):
+        return tf.nest.map_structure(tf.identity, value)
+
+
+def printable(text: Tensor, limit: int = 60) -> Tensor:
+    r"""Makes a value safe to show inside one line of a message.
+
+    Args:
+      text: string tensor of any shape.
+      limit: bytes kept; longer values end in `...`.
+
+    Returns:
+      A string tensor of the same shape: line ends, tabs and NUL written as escapes, bytes that are not UTF-8 as `?`.
+
+    Example:
+      >>> printable(tf.constant("a\nb")).numpy()
+      b'a\\nb'
+    """
+    shown = tf.strings.substr(text, 0, limit)
+    for raw, escape in (("\n", r"\\n"), ("\r", r"\\r"), ("\t", r"\\t"), ("\x00", r"\\0")):
+        shown = tf.strings.regex_replace(shown, raw, escape)
+    # A value cut in the middle of a character, or one that never was UTF-8, would make the whole message unreadable.
+    shown = tf.strings.unicode_transcode(shown, "UTF-8", "UTF-8", errors="replace", replacement_char=ord("?"))
+    return tf.where(tf.strings.length(text) > limit, tf.strings.join([shown, "..."]), shown)

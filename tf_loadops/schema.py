@@ -1,0 +1,238 @@
+"""Column and Schema: what a file is expected to hold, and how it is written down."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.errors import LoadError
+
+DTYPES = ("float32", "float64", "int32", "int64", "bool", "string")
+
+NUMERIC_NA = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+"""The words that mean "missing" in a number or bool column which names none itself."""
+
+TEXT_NA = ("",)
+"""The same for a string column: only nothing at all is missing, since "NA" may be a name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column: its name, its dtype, and what stands in for a missing value.
+
+    Args:
+      name: the column's name in the file's header, or the name it gets in a file without one.
+      dtype: "float32", "float64", "int32", "int64", "bool" or "string".
+      default: the value that stands in for a missing one. None means NaN for floats and "" for strings; for integers
+        and bools, which have no such value, a missing one is then refused.
+      na_values: the words that mean "missing" here; None means the schema's own, or else `NUMERIC_NA` / `TEXT_NA`.
+
+    Raises:
+      LoadError: if the dtype is not one of these, or the default is not a value of it.
+
+    Example:
+      >>> Column("age", "int32", default=-1).dtype
+      'int32'
+    """
+
+    name: str
+    dtype: str
+    default: Any = None
+    na_values: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise LoadError(f"A column's name is a non-empty str. Received: name={self.name!r}.")
+        dtype = self.dtype if isinstance(self.dtype, str) else tf.as_dtype(self.dtype).name
+        if dtype not in DTYPES:
+            raise LoadError(
+                f"Column {self.name!r}: expected one of {', '.join(DTYPES)}. Received: dtype={self.dtype!r}."
+            )
+        object.__setattr__(self, "dtype", dtype)
+        if self.na_values is not None:
+            object.__setattr__(self, "na_values", _words(self.na_values))
+        if self.default is not None and not _is_value(self.default, dtype):
+            raise LoadError(
+                f"Column {self.name!r}: the default is a value of the column's dtype, {dtype}. "
+                f"Received: default={self.default!r}."
+            )
+
+    @property
+    def tf_dtype(self) -> Any:
+        """The column's `tf.DType`."""
+        return tf.as_dtype(self.dtype)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the column can be part of a float matrix."""
+        return self.dtype != "string"
+
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written (RFC 4180 and its usual relatives).
+
+    Args:
+      delimiter: the one-byte field separator.
+      header: whether the first record names the columns. With a header columns are found by name, in any order;
+        without one the schema's columns are the file's, in its order.
+      quote: the one-byte quote character, doubled inside a quoted field; None where quotes are ordinary text.
+      comment: a prefix that makes a line a comment; None where there are none.
+
+    Raises:
+      LoadError: if a character is longer than one byte or stands for two things at once.
+
+    Example:
+      >>> Dialect(delimiter=";").header
+      True
+    """
+
+    delimiter: str = ","
+    header: bool = True
+    quote: str | None = '"'
+    comment: str | None = None
+
+    def __post_init__(self) -> None:
+        for role in ("delimiter", "quote"):
+            char = getattr(self, role)
+            if role == "quote" and char is None:
+                continue
+            if not isinstance(char, str) or len(char.encode()) != 1 or char in "\r\n\0":
+                raise LoadError(
+                    f"Dialect: {role} is one byte, and no line end or NUL. Received: {role}={char!r}."
+                )
+        if self.delimiter == self.quote:
+            raise LoadError(f"Dialect: delimiter and quote differ. Received: both are {self.quote!r}.")
+        if self.comment is not None:
+            first = self.comment[:1]
+            if not first or first in (self.delimiter, self.quote) or any(c in self.comment for c in "\r\n\0"):
+                raise LoadError(
+                    "Dialect: a comment prefix is not empty, starts with neither the delimiter nor the quote, and "
+                    f"holds no line end or NUL. Received: comment={self.comment!r}."
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """The columns of a source, in order, and for CSV its dialect.
+
+    Args:
+      columns: the columns; names are unique.
+      dialect: how the CSV file is written; ignored by other sources.
+      na_values: the words that mean "missing" in columns which name none themselves; None means `NUMERIC_NA` for
+        numbers and bools and `TEXT_NA` for strings.
+      origin: where the types come from, for messages ("inferred from the first 100 rows of a.csv"); "" if declared.
+
+    Raises:
+      LoadError: if there is no column, or a name comes twice.
+
+    Example:
+      >>> schema = Schema([Column("price", "float32"), Column("city", "string")])
+      >>> schema.names
+      ['price', 'city']
+      >>> Schema.from_json(schema.to_json()) == schema
+      True
+    """
+
+    columns: tuple[Column, ...]
+    dialect: Dialect = Dialect()
+    na_values: tuple[str, ...] | None = None
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(self.columns))
+        if not self.columns or not all(isinstance(column, Column) for column in self.columns):
+            raise LoadError(f"A schema is a sequence of at least one Column. Received: {self.columns!r}.")
+        if self.na_values is not None:
+            object.__setattr__(self, "na_values", _words(self.na_values))
+        names = self.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise LoadError(f"A schema names each column once. Received twice: {', '.join(map(repr, twice))}.")
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return [column.name for column in self.columns]
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise LoadError(f"The schema has no column {name!r}. It has: {', '.join(map(repr, self.names))}.")
+
+    def select(self, names: Sequence[str]) -> Schema:
+        """The same schema with only these columns, in this order."""
+        return dataclasses.replace(self, columns=tuple(self[name] for name in names))
+
+    def with_dtype(self, dtype: str, names: Sequence[str]) -> Schema:
+        """The same schema with these columns read as `dtype`, their declared defaults kept."""
+        columns = [
+            Column(c.name, dtype, None if c.default is None else float(c.default), c.na_values) if c.name in names else c
+            for c in self.columns
+        ]
+        return dataclasses.replace(self, columns=tuple(columns))
+
+    def na_words(self, column: Column) -> tuple[str, ...]:
+        """The words that mean "missing" in `column`."""
+        if column.na_values is not None:
+            return column.na_values
+        if self.na_values is not None:
+            return self.na_values
+        return NUMERIC_NA if column.is_numeric else TEXT_NA
+
+    def to_json(self) -> str:
+        """Writes the schema as JSON that `from_json` reads back unchanged."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Schema:
+        """Reads what `to_json` wrote.
+
+        Args:
+          text: the JSON document.
+
+        Returns:
+          The schema.
+
+        Raises:
+          LoadError: if the text is not such a document.
+        """
+        try:
+            parts = json.loads(text)
+            parts["columns"] = [Column(**column) for column in parts["columns"]]
+            parts["dialect"] = Dialect(**parts.get("dialect", {}))
+            return cls(**parts)
+        except LoadError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise LoadError(f"Schema.from_json takes a document that Schema.to_json wrote: {error}.") from error
+
+
+def _words(words: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+        raise LoadError(f"na_values is a sequence of str. Received: {words!r}.")
+    return tuple(words)
+
+
+def _is_value(value: Any, dtype: str) -> bool:
+    if dtype == "string":
+        return isinstance(value, str)
+    if dtype == "bool":
+        return isinstance(value, bool)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    if dtype in ("int32", "int64"):
+        limits = tf.as_dtype(dtype)
+        return isinstance(value, int) and limits.min <= value <= limits.max
+    return True
