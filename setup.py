@@ -1,0 +1,44 @@
+"""Builds the distribution `tf-loadops`; tool settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tf_loadops/version.py").read_text(encoding="utf-8"), re.M)[1]
+
+# What runs the test suite: tests/ imports nothing outside these and the base dependencies.
+TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=64", "wheel"]
+
+setup(
+    name="tf-loadops",
+    version=VERSION,
+    description="Keras layers whose call() loads and checks data in the graph: CSV files, with TensorFlow ops only",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["tf_loadops", "tf_loadops.*"]),
+    package_data={"tf_loadops": ["py.typed"], "tf_loadops.data": ["*.csv", "README.md"]},
+    install_requires=["tensorflow>=2.16,<2.22", "numpy>=1.24"],
+    extras_require={
+        # tensorflow-io 0.37.1 is the last release, and its ops load on TensorFlow 2.16 and 2.17 only.
+        "io": ["tensorflow-io==0.37.1", "tensorflow>=2.16,<2.18"],
+        "test": TEST,
+        "bench": ["matplotlib", "pandas", "polars", "psutil", "pyarrow", "scikit-learn"],
+        "dev": [*TEST, "mypy>=1.10", "ruff>=0.6"],
+    },
+    entry_points={"console_scripts": ["tf-loadops = tf_loadops.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,132 @@
+"""The command line: `tf-loadops demo`, `tf-loadops schema PATH`, `tf-loadops --version`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tf_loadops.version import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+      argv: the words after the program's name; None means those it was started with.
+
+    Returns:
+      The exit code: 0, or 1 where the data or a path was refused. A wrong command line exits with 2 (argparse).
+
+    Example:
+      >>> main(["schema", "missing.csv"])
+      1
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        _start_tensorflow()
+        arguments.command(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        message = _refusal(error)
+        if message is None:
+            raise
+        print(f"Error: {message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tf-loadops", description="Data loading inside the TensorFlow graph.")
+    parser.add_argument("--version", action="version", version=f"tf-loadops {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = commands.add_parser(
+        "demo",
+        help="train on the Palmer penguins, export, and predict where only TensorFlow is",
+        description="Trains a species classifier that takes a CSV path, exports it as a SavedModel, and predicts from "
+        "a process that imports only TensorFlow and from saved_model_cli.",
+    )
+    demo.add_argument("--output", metavar="DIR", help="a new or empty directory (default: a new temporary one)")
+    demo.add_argument("--epochs", metavar="N", type=_positive, default=30, help="passes over the data (default: 30)")
+    demo.set_defaults(command=_demo)
+
+    schema = commands.add_parser(
+        "schema",
+        help="print the schema of a CSV file as JSON",
+        description="Infers the columns and types of a CSV file and prints them as the JSON that "
+        "Schema.from_json reads.",
+    )
+    schema.add_argument("path", metavar="PATH", help="the CSV file")
+    schema.add_argument(
+        "--sample-rows", metavar="N", type=_positive, help="look at the first N rows only (default: the whole file)"
+    )
+    schema.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of printing")
+    schema.set_defaults(command=_schema)
+    return parser
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from tf_loadops.demo.run import run
+
+    run(arguments.output, arguments.epochs)
+
+
+def _schema(arguments: argparse.Namespace) -> None:
+    import tf_loadops as tlo
+
+    text = tlo.infer_schema(arguments.path, sample_rows=arguments.sample_rows).to_json()
+    if arguments.output is None:
+        print(text)
+    else:
+        Path(arguments.output).write_text(text + "\n", encoding="utf-8")
+
+
+def _start_tensorflow() -> None:
+    """Imports TensorFlow without its notes on build and drivers, which newer versions print whatever the log level."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as notes:
+        stderr = os.dup(2)
+        os.dup2(notes.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.zeros([])  # looks for devices
+        except BaseException:
+            notes.seek(0)
+            os.write(stderr, notes.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _refusal(error: Exception) -> str | None:
+    """The one line that says what was refused, or None where the program itself is at fault."""
+    import tensorflow as tf
+
+    from tf_loadops.errors import LoadError
+
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, (LoadError, OSError)):
+        return " ".join(str(error).split())
+    if isinstance(error, tf.errors.OpError):
+        return " ".join(str(error.message).split())
+    return None
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, received {text!r}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())
