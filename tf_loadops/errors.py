@@ -7,12 +7,18 @@ consumes its result keeps it in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
 Tensor = Any
+
+# What `StringToNumber` says before the text it was given, and what TensorFlow adds behind it.
+_PREFIX = "StringToNumberOp could not correctly convert string: "
+_NODE = re.compile(r"\n\s*\[\[.*", re.DOTALL)
 
 
 class LoadError(ValueError):
@@ -43,7 +49,8 @@ def refuse_unless(ok: Tensor, message: Callable[[], Tensor]) -> Tensor:
     def stop() -> Tensor:
         text = message()
         number = tf.strings.to_number(text, name="refused")  # fails on any text that is no number
-        with tf.control_dependencies([tf.debugging.Assert(tf.equal(number, number) & False, [text])]):
+        # Never true, but nothing that the graph's optimiser could know without the number.
+        with tf.control_dependencies([tf.debugging.Assert(tf.equal(number, number + 1.0), [text])]):
             return tf.constant(False)
 
     return tf.cond(ok, lambda: tf.constant(True), stop)
@@ -69,6 +76,22 @@ def gate(ok: Tensor, message: Callable[[], Tensor], value: Tensor) -> Tensor:
     """
     with tf.control_dependencies([refuse_unless(ok, message)]):
         return tf.nest.map_structure(tf.identity, value)
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """Leaves only the message itself of a refusal that reaches eager code.
+
+    Raises:
+      tf.errors.InvalidArgumentError: with the message alone; other errors pass unchanged.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        _, found, message = error.message.partition(_PREFIX)
+        if not found:
+            raise
+        raise tf.errors.InvalidArgumentError(error.node_def, error.op, _NODE.sub("", message)) from None
 
 
 def printable(text: Tensor, limit: int = 60) -> Tensor:

@@ -1,0 +1,10 @@
+"""Keras layers and graph functions that load data inside the TensorFlow graph."""
+
+from tf_loadops.csv.reader import parse_csv as parse_csv
+from tf_loadops.csv.reader import read_csv as read_csv
+from tf_loadops.errors import LoadError as LoadError
+from tf_loadops.schema import Column as Column
+from tf_loadops.schema import Dialect as Dialect
+from tf_loadops.schema import Schema as Schema
+from tf_loadops.table import Table as Table
+from tf_loadops.version import __version__ as __version__

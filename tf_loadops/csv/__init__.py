@@ -1,0 +1,1 @@
+"""CSV: bytes → text → records → fields → values → Table."""

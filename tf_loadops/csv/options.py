@@ -1,0 +1,71 @@
+"""What a read is told besides its path: one hashable value, so that graphs can be kept by it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from tf_loadops.errors import LoadError
+from tf_loadops.schema import Schema
+
+ON_BAD_ROW = ("raise", "skip", "null")
+ENGINES = ("auto", "numeric", "general")
+UNSET = "unset"
+"""Stands for "as the schema's dialect says" where None has a meaning of its own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to read CSV.
+
+    Args:
+      schema: all columns the file is known to hold, and its dialect.
+      columns: the names to read, in the order of the result.
+      on_bad_row: "raise" refuses the source; "skip" leaves the row out; "null" keeps it with its bad fields missing.
+      allow_empty: whether zero rows are a result rather than a mistake.
+      engine: "auto", "numeric" or "general".
+    """
+
+    schema: Schema
+    columns: tuple[str, ...]
+    on_bad_row: str = "raise"
+    allow_empty: bool = False
+    engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.on_bad_row not in ON_BAD_ROW:
+            raise LoadError(f"Expected one of {', '.join(ON_BAD_ROW)}. Received: on_bad_row={self.on_bad_row!r}.")
+        if self.engine not in ENGINES:
+            raise LoadError(f"Expected one of {', '.join(ENGINES)}. Received: engine={self.engine!r}.")
+        if not self.columns:
+            raise LoadError("At least one column is read. Received: columns=[].")
+
+    @property
+    def selected(self) -> Schema:
+        """The schema of the result."""
+        return self.schema.select(self.columns)
+
+
+def make_options(
+    schema: Schema,
+    columns: Sequence[str] | None,
+    on_bad_row: str,
+    allow_empty: bool,
+    engine: str,
+    delimiter: str | None,
+    header: bool | None,
+    quote: str | None,
+    comment: str | None,
+    na_values: Sequence[str] | None,
+) -> Options:
+    """Joins the arguments of `read_csv` and `parse_csv`; those given take the place of the schema's own."""
+    if not isinstance(schema, Schema):
+        raise LoadError(f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}.")
+    changes = {"delimiter": delimiter, "header": header}
+    given = {key: value for key, value in changes.items() if value is not None}
+    given |= {key: value for key, value in {"quote": quote, "comment": comment}.items() if value != UNSET}
+    schema = dataclasses.replace(schema, dialect=dataclasses.replace(schema.dialect, **given))
+    if na_values is not None:
+        schema = dataclasses.replace(schema, na_values=tuple(na_values))
+    names = tuple(schema.names if columns is None else columns)
+    return Options(schema, names, on_bad_row, bool(allow_empty), engine)

@@ -1,0 +1,155 @@
+"""From fields to typed values: what is missing, what is a value, and what is neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_loadops.csv.exact import exact_float
+
+Tensor = Any
+
+# What can be wrong with a field, as the reader's messages word it.
+OK, UNPARSABLE, OUT_OF_RANGE, MISSING, NOT_UTF8 = range(5)
+
+_FLOAT = r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
+_SPECIAL = r"[ \t]*[+-]?(?i:inf|infinity|nan)[ \t]*"
+_INTEGER = r"[ \t]*[+-]?[0-9]+[ \t]*"
+_SURE_DIGITS = {"int32": 9, "int64": 18}
+_TRUE, _FALSE = ("true", "1"), ("false", "0")
+
+
+class Values(NamedTuple):
+    """Typed values of a block of fields.
+
+    Attributes:
+      values: Tensor of the block's shape; where missing or in trouble, NaN, 0, False or "".
+      missing: bool tensor of the same shape.
+      trouble: int8 tensor of the same shape: `OK`, `UNPARSABLE`, `OUT_OF_RANGE` or `NOT_UTF8`.
+    """
+
+    values: Tensor
+    missing: Tensor
+    trouble: Tensor
+
+
+def parse_values(fields: Tensor, dtype: str, na_words: Sequence[str], has_high: Tensor) -> Values:
+    """Parses fields of one dtype.
+
+    Numbers are those of Python's `float` and `int` without underscores, hexadecimal and other scripts' digits; blanks
+    around them are allowed. Floats are correctly rounded; a literal too large for its dtype is out of range, while
+    `inf` is a value. A NaN is a missing value, however it is written. Bools are `true`, `false`, `1` and `0`.
+
+    Args:
+      fields: string tensor of any shape.
+      dtype: the dtype's name.
+      na_words: the words that mean "missing"; compared without the blanks around a field, but in strings with them.
+      has_high: bool scalar, whether any field may hold a byte above 127.
+
+    Returns:
+      The values and what is wrong with them.
+    """
+    shape = tf.shape(fields)
+    flat = tf.reshape(fields, [-1])
+    if dtype == "string":
+        result = _strings(flat, na_words, has_high)
+    elif dtype == "bool":
+        result = _bools(flat, na_words)
+    else:
+        result = _numbers(flat, dtype, na_words)
+    return Values(*(tf.ensure_shape(tf.reshape(part, shape), fields.shape) for part in result))
+
+
+def _numbers(flat: Tensor, dtype: str, na_words: Sequence[str]) -> Values:
+    """Parses what is plainly a number at once, and looks closer at the few fields that are not."""
+    is_float = dtype.startswith("float")
+    plain = _FLOAT if is_float else rf"[ \t]*-?[0-9]{{1,{_SURE_DIGITS[dtype]}}}[ \t]*"
+    is_plain = tf.strings.regex_full_match(flat, plain)
+    for word in na_words:
+        if re.fullmatch(_FLOAT, word):  # a sentinel such as -999, which looks like any other number
+            is_plain &= ~tf.equal(tf.strings.strip(flat), word.strip())
+    at = tf.where(~is_plain)
+    sure = tf.tensor_scatter_nd_update(flat, at, tf.fill([tf.shape(at)[0]], "0"))
+    values = exact_float(sure, dtype) if is_float else tf.strings.to_number(sure, dtype)
+    trouble = _overflow(values) if is_float else tf.zeros_like(flat, tf.int8)
+
+    rest = _odd_numbers(tf.gather_nd(flat, at), dtype, na_words)
+    missing = tf.tensor_scatter_nd_update(tf.zeros_like(flat, tf.bool), at, rest.missing)
+    values = tf.tensor_scatter_nd_update(values, at, rest.values)
+    return Values(values, missing, tf.tensor_scatter_nd_update(trouble, at, rest.trouble))
+
+
+def _odd_numbers(fields: Tensor, dtype: str, na_words: Sequence[str]) -> Values:
+    word = tf.strings.strip(fields)
+    missing = _is_any(word, na_words)
+    if dtype.startswith("float"):
+        special = tf.strings.regex_full_match(fields, _SPECIAL) & ~missing
+        number = tf.strings.regex_full_match(fields, _FLOAT) & ~missing
+        values = exact_float(tf.where(special | number, fields, "nan"), dtype)
+        missing |= special & tf.math.is_nan(values)
+        overflow = _overflow(tf.where(number, values, tf.zeros_like(values)))
+        readable = special | number
+    else:
+        readable = tf.strings.regex_full_match(fields, _INTEGER) & ~missing
+        fits = readable & tf.strings.regex_full_match(fields, _within(tf.as_dtype(dtype)))
+        values = tf.strings.to_number(tf.where(fits, tf.strings.regex_replace(word, r"^\+", ""), "0"), dtype)
+        overflow = tf.where(readable & ~fits, tf.constant(OUT_OF_RANGE, tf.int8), tf.constant(OK, tf.int8))
+    return Values(values, missing, _unless(readable | missing, overflow))
+
+
+def _bools(flat: Tensor, na_words: Sequence[str]) -> Values:
+    word = tf.strings.strip(flat)
+    missing = _is_any(word, na_words)
+    lower = tf.strings.lower(word)
+    true = _is_any(lower, _TRUE) & ~missing
+    readable = true | _is_any(lower, _FALSE) | missing
+    return Values(true, missing, _unless(readable, tf.zeros_like(flat, tf.int8)))
+
+
+def _strings(flat: Tensor, na_words: Sequence[str], has_high: Tensor) -> Values:
+    missing = _is_any(flat, na_words)
+
+    def valid() -> Tensor:
+        # Decoding is slow, and most fields of most files are ASCII.
+        at = tf.where(~tf.strings.regex_full_match(flat, r"[\x00-\x7f]*"))
+        high = tf.gather_nd(flat, at)
+        decoded = tf.strings.unicode_transcode(high, "UTF-8", "UTF-8", errors="replace")
+        return tf.tensor_scatter_nd_update(tf.ones_like(flat, tf.bool), at, tf.equal(decoded, high))
+
+    is_valid = tf.cond(has_high, valid, lambda: tf.ones_like(flat, tf.bool))
+    trouble = tf.where(is_valid, tf.constant(OK, tf.int8), tf.constant(NOT_UTF8, tf.int8))
+    return Values(tf.where(missing | ~is_valid, "", flat), missing, trouble)
+
+
+def _is_any(fields: Tensor, words: Sequence[str]) -> Tensor:
+    found = tf.zeros_like(fields, tf.bool)
+    for word in words:
+        found |= tf.equal(fields, word)
+    return found
+
+
+def _overflow(values: Tensor) -> Tensor:
+    return tf.where(tf.math.is_inf(values), tf.constant(OUT_OF_RANGE, tf.int8), tf.constant(OK, tf.int8))
+
+
+def _unless(readable: Tensor, trouble: Tensor) -> Tensor:
+    return tf.where(readable, trouble, tf.constant(UNPARSABLE, tf.int8))
+
+
+def _within(dtype: Any) -> str:
+    """A pattern for the integers that fit a dtype: `to_number` has no other way to say no than to fail."""
+    return rf"[ \t]*(?:\+?0*(?:{_up_to(dtype.max)})|-0*(?:{_up_to(-dtype.min)}))[ \t]*"
+
+
+def _up_to(limit: int) -> str:
+    """A pattern for the integers from 0 to `limit`, without leading zeros."""
+    digits = str(limit)
+    ways = [rf"[0-9]{{1,{len(digits) - 1}}}", digits]
+    for i, digit in enumerate(digits):
+        lowest = 1 if i == 0 else 0
+        if int(digit) > lowest:  # as `limit` up to here, then smaller
+            ways.append(rf"{digits[:i]}[{lowest}-{int(digit) - 1}][0-9]{{{len(digits) - i - 1}}}")
+    return "|".join(ways)

@@ -1,0 +1,75 @@
+"""Paths as tensors: reading a file anew on every call, and refusing one that cannot be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.errors import gate
+
+Tensor = Any
+
+
+def fresh(path: Tensor) -> Tensor:
+    """Keeps a path from being folded into the graph together with what was read from it.
+
+    TensorFlow evaluates a read of a constant path once, when it optimises the graph, and keeps the result for ever,
+    also when the path is an argument and an outer function passes a constant. A path that seems to depend on the
+    clock is never constant.
+
+    Args:
+      path: string tensor of any shape.
+
+    Returns:
+      The same path, to be read again on every call.
+
+    Example:
+      >>> fresh(tf.constant("a.csv")).numpy()
+      b'a.csv'
+    """
+    return tf.where(tf.timestamp() < 0.0, tf.zeros_like(path), path)
+
+
+def read_bytes(path: Tensor) -> Tensor:
+    """Reads a whole file, or refuses with a message that names it.
+
+    Args:
+      path: string scalar; relative paths start at the process' working directory.
+
+    Returns:
+      The file's bytes, a string scalar, read again on every call.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, if there is no such file or it cannot be read.
+    """
+    path = fresh(path)
+    content, found = attempt(tf.io.read_file, path)
+    return gate(found, lambda: _unreadable(path), content)
+
+
+def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Runs a string function of one string that may fail, and says whether it did.
+
+    Args:
+      function: a graph function from a string scalar to a string scalar.
+      value: its argument.
+
+    Returns:
+      The result ("" if the function failed) and a bool scalar, whether it succeeded.
+    """
+    # A dataset is the one place where a graph can survive a failing op.
+    tried = tf.data.Dataset.from_tensors(value).map(lambda v: (function(v), True)).ignore_errors()
+    failed = tf.data.Dataset.from_tensors((tf.constant(b""), False))
+    return tried.concatenate(failed).take(1).get_single_element()
+
+
+def _unreadable(path: Tensor) -> Tensor:
+    escaped = tf.strings.regex_replace(path, r"([\[\]*?\\])", r"\\\1")
+    exists = tf.size(tf.io.matching_files(escaped)) > 0
+    reason = tf.where(
+        exists,
+        "cannot be read: it is a directory, or reading it is not permitted. Give the path of a readable file.",
+        "no such file. Check the path; a relative one starts at the working directory of the process.",
+    )
+    return tf.strings.join([path, ": ", reason])
