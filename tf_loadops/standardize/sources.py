@@ -1,0 +1,129 @@
+"""What statistics can be taken of: arrays, tensors, datasets, loaders, paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_loadops.errors import LoadError
+from tf_loadops.standardize.moments import Moments
+
+Step = tuple[Moments, int, int]
+
+
+class Source(NamedTuple):
+    """Rows to take statistics of, a part at a time.
+
+    Attributes:
+      columns: their number of columns.
+      rows: their number of rows, None if not known beforehand.
+      parts: given how many batches to skip, yields `(moments, rows, batches)` of the parts that follow, each a few
+        million values large.
+    """
+
+    columns: int
+    rows: int | None
+    parts: Callable[[int], Iterator[Step]]
+
+
+def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source:
+    """Finds out what `source` is.
+
+    Args:
+      source: a matrix [rows, columns] (array, tensor, or what `numpy.asarray` takes), a `tf.data.Dataset` of such
+        batches, a loader (whatever has `dataset(batch_size=...)`), or a path or list of paths of CSV files.
+      batch_size: the rows that are read at once from an array, loader or path.
+      rows: the number of rows, if the caller knows what the source cannot tell.
+
+    Returns:
+      The Source.
+
+    Raises:
+      LoadError: if it is none of these, or its elements are no [rows, columns] batches.
+
+    Example:
+      >>> open_source([[1.0], [2.0]], 10).rows
+      2
+    """
+    if isinstance(source, tf.data.Dataset):
+        return _of_dataset(source, rows, "Map the dataset to the features, for example with ds.map(lambda x, y: x).")
+    if _is_path(source):
+        from tf_loadops.layers.csv import CSVDataLoader
+
+        source = CSVDataLoader(source, dtype="float64")
+    if callable(getattr(source, "dataset", None)):
+        dataset = source.dataset(batch_size=batch_size)
+        if isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) == 2:
+            dataset = dataset.map(lambda x, y: x)  # a loader with a label yields (features, label)
+        return _of_dataset(dataset, rows, 'Use a loader with output="matrix".')
+    return _of_array(source, batch_size)
+
+
+def _is_path(source: Any) -> bool:
+    if isinstance(source, (str, os.PathLike)):
+        return True
+    return isinstance(source, (list, tuple)) and bool(source) and all(isinstance(s, (str, os.PathLike)) for s in source)
+
+
+def _of_array(source: Any, batch_size: int) -> Source:
+    x = source if isinstance(source, (np.ndarray, tf.Tensor)) else np.asarray(source)
+    if len(x.shape) < 2 or not (tf.as_dtype(x.dtype).is_floating or tf.as_dtype(x.dtype).is_integer or x.dtype == bool):
+        raise LoadError(
+            "Statistics are taken of a matrix [rows, columns] of real numbers. "
+            f"Received: {type(source).__name__}, shape={tuple(x.shape)}, dtype={tf.as_dtype(x.dtype).name}."
+        )
+
+    def parts(skip: int) -> Iterator[Step]:
+        for start in range(skip * batch_size, len(x), batch_size):
+            piece = x[start : start + batch_size]
+            yield _compiled(tf.convert_to_tensor(piece)), len(piece), 1
+
+    return Source(x.shape[-1], len(x), parts)
+
+
+def _of_dataset(dataset: Any, rows: int | None, fix: str) -> Source:
+    spec = dataset.element_spec
+    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None or spec.shape.rank < 2 or spec.shape[-1] is None:
+        raise LoadError(
+            "Statistics are taken of a dataset of batches [rows, columns] with a known number of columns. "
+            f"Received elements: {spec}. {fix}"
+        )
+
+    def parts(skip: int) -> Iterator[Step]:
+        iterator = iter(dataset.skip(skip))
+        more = True
+        while more:
+            moments, done, batches, more = _burst(iterator, Moments.zeros(spec.shape[-1]))
+            yield Moments(*moments), int(done), int(batches)
+
+    return Source(spec.shape[-1], rows, parts)
+
+
+_BURST_VALUES = 1 << 22
+_compiled = tf.function(Moments.of, reduce_retracing=True)
+
+
+@tf.function(reduce_retracing=True)
+def _burst(iterator: Any, moments: Moments) -> Any:
+    """Takes batches until a few million values are through, so that the host is asked for little and often enough."""
+
+    def go_on(more: Any, values: Any, *_: Any) -> Any:
+        return more & (values < _BURST_VALUES)
+
+    def step(more: Any, values: Any, rows: Any, batches: Any, moments: Moments) -> Any:
+        following = iterator.get_next_as_optional()
+
+        def take() -> Any:
+            x = following.get_value()
+            size = tf.size(x, tf.int64)
+            return True, values + size, rows + tf.shape(x, tf.int64)[0], batches + 1, moments.update(x)
+
+        return tf.cond(following.has_value(), take, lambda: (False, values, rows, batches, moments))
+
+    zero = tf.constant(0, tf.int64)
+    more, _, rows, batches, moments = tf.while_loop(go_on, step, (True, zero, zero, zero, moments))
+    return moments, rows, batches, more
