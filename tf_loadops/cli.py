@@ -117,7 +117,9 @@ def _refusal(error: Exception) -> str | None:
     if isinstance(error, (LoadError, OSError)):
         return " ".join(str(error).split())
     if isinstance(error, tf.errors.OpError):
-        return " ".join(str(error.message).split())
+        # From inside a graph the refusal comes with TensorFlow's trace before it and the op's name behind it.
+        text = str(error.message).rpartition("could not correctly convert string: ")[2]
+        return " ".join(text.partition("\n\t [[")[0].split())
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import tf_loadops as tlo
 NUMBERS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 WORDS = {"island": ["Biscoe", "Dream", "Torgersen"], "sex": ["female", "male"]}
 SPECIES = ["Adelie", "Chinstrap", "Gentoo"]
+BATCH_SIZE = 32
 
 
 def penguin_schema(path: str) -> tlo.Schema:
@@ -47,13 +49,17 @@ def build_classifier(measurements: Any) -> keras.Model:
     return model
 
 
-def train(model: keras.Model, schema: tlo.Schema, path: str, epochs: int, callbacks: Sequence[Any] = ()) -> None:
-    """Trains on the file at `path`, which the loader reads and parses again in every epoch."""
+def train(
+    model: keras.Model, schema: tlo.Schema, path: str, rows: int, epochs: int, callbacks: Sequence[Any] = ()
+) -> None:
+    """Trains on the file of `rows` rows at `path`, which the loader reads and parses again in every epoch."""
     loader = tlo.CSVDataLoader(schema=schema, features=[*NUMBERS, *WORDS], label="species", output="columns")
     number_of = keras.layers.StringLookup(vocabulary=SPECIES, num_oov_indices=0)
-    batches = loader.dataset(batch_size=32, shuffle=True, seed=0, paths=path)
+    batches = loader.dataset(batch_size=BATCH_SIZE, shuffle=True, seed=0, paths=path)
     batches = batches.map(lambda columns, species: (columns, number_of(species)))
-    model.fit(batches, epochs=epochs, verbose=0, callbacks=list(callbacks))
+    # How long a file is shows only when it is read; Keras warns in the first epoch where it is not told.
+    batches = batches.apply(tf.data.experimental.assert_cardinality(math.ceil(rows / BATCH_SIZE)))
+    model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 
 def build_server(model: keras.Model, schema: tlo.Schema) -> keras.Model:

@@ -54,7 +54,7 @@ def run(output: str | None = None, epochs: int = 30) -> None:
     classifier = model.build_classifier(measurements)
     with console.progress("epochs", epochs) as advance:
         after_epoch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: advance())
-        model.train(classifier, schema, train_csv, epochs, [after_epoch])
+        model.train(classifier, schema, train_csv, kept, epochs, [after_epoch])
     server = model.build_server(classifier, schema)
     answers = model.answers(server, held_out_csv)
     hits = sum(species == true for (species, _), true in zip(answers, truth, strict=True))
@@ -131,8 +131,7 @@ def _same(name: str, received: list[str], expected: list[str]) -> None:
 def _show(path: str, pairs: list[list[str]], truth: list[str]) -> None:
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    shown = ["island", "sex", "bill_length_mm", "flipper_length_mm"]
-    lines = [
-        [*(rows[i][name] for name in shown), *pairs[i], truth[i]] for i in range(0, len(rows), max(1, len(rows) // 7))
-    ]
+    shown = {"island": "island", "sex": "sex", "bill": "bill_length_mm", "mass": "body_mass_g"}
+    some = range(0, len(rows), max(1, len(rows) // 7))
+    lines = [[*(rows[i][name] for name in shown.values()), *pairs[i], truth[i]] for i in some]
     console.table([*shown, "predicted", "probability", "true"], lines)

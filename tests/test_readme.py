@@ -1,0 +1,91 @@
+"""README: its Python blocks run, its error text is the real one, and its two commands are what CI runs."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_loadops as tlo
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+DATA = "width,height,price\n1,10,3\n2,30,5\n3,20,7\n"
+MATRIX = [[1, 10, 3], [2, 30, 5], [3, 20, 7]]
+# Every column is three evenly spaced values, so its standard scores are these, in the order of the values.
+LOW, HIGH = -np.sqrt(1.5), np.sqrt(1.5)
+
+
+def _layers(found):
+    assert found["x"].dtype == tf.float32
+    assert found["x"].numpy().tolist() == MATRIX
+    np.testing.assert_allclose(found["z"], [[LOW, LOW, LOW], [0, HIGH, 0], [HIGH, 0, HIGH]], atol=1e-6)
+
+
+def _path_input(found):
+    weight, bias = found["model"].layers[-1].get_weights()
+    np.testing.assert_allclose(found["y"], np.array(MATRIX)[:, :2] @ weight + bias, rtol=1e-5)
+
+
+def _training(found):
+    rows = [(*map(float, x), float(np.squeeze(y))) for xs, ys in found["batches"] for x, y in zip(xs, ys, strict=True)]
+    assert sorted(rows) == [tuple(map(float, row)) for row in MATRIX]
+    assert found["net"].optimizer.iterations == 2
+
+
+def _table(found):
+    assert found["mass"].numpy()[:5].tolist() == [3750, 3800, 3250, -1, 3450]
+    assert found["known"].numpy()[:5].tolist() == [True, True, True, False, True]
+    assert found["missing"] == 13
+
+
+def _export(found):
+    weight, bias = found["model"].layers[-1].get_weights()
+    np.testing.assert_allclose(found["y"], np.array(MATRIX)[:, :2] @ weight + bias, rtol=1e-5)
+    assert sorted(found["loaded"].signatures) == ["path", "rows", "serving_default"]
+
+
+CHECKS = [_layers, _path_input, _training, _table, _export]
+
+
+def test_every_python_block_has_a_check():
+    assert len(BLOCKS) == len(CHECKS)
+
+
+# Keras says this of every dataset whose length shows only when it is read.
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
+@pytest.mark.parametrize("number", range(len(CHECKS)), ids=[check.__name__[1:] for check in CHECKS])
+def test_python_block(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_data.csv").write_text(DATA)
+    found = {}
+    exec(compile(BLOCKS[number], "README.md", "exec"), found)
+    CHECKS[number](found)
+
+
+def test_error_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("shop.csv").write_text("width,height\n1.5,2\n2.5,two\n")
+    schema = tlo.Schema([tlo.Column("width", "float32"), tlo.Column("height", "float32")])
+    (shown,) = re.findall(r"```text\n(.*?)\n```", README, re.S)
+    with pytest.raises(tf.errors.InvalidArgumentError) as refusal:
+        tlo.read_csv("shop.csv", schema)
+    assert refusal.value.message == shown
+
+
+def test_the_two_commands_are_single_lines_for_a_machine_with_python_and_nothing_else():
+    commands = re.findall(r"```bash\n(python3 .*?)\n```", README, re.S)
+    assert commands == [
+        "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/tf-loadops demo",
+        "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest",
+    ]
+
+
+def test_versions_agree_with_setup():
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert "Python 3.10 to 3.12, TensorFlow 2.16 to 2.21 with Keras 3." in README
+    assert 'python_requires=">=3.10,<3.13"' in setup
+    assert '"tensorflow>=2.16,<2.22"' in setup
+    assert '"tensorflow-io==0.37.1", "tensorflow>=2.16,<2.18"' in setup
