@@ -18,17 +18,8 @@ import tf_loadops as tlo
 from tf_loadops.data import penguins
 
 ROOT = Path(__file__).parents[1]
-PARTS = (
-    "setup.py",
-    "pyproject.toml",
-    "MANIFEST.in",
-    "README.md",
-    "CHANGELOG.md",
-    "LICENSE",
-    "ci",
-    "tests",
-    "tf_loadops",
-)
+FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
+FOLDERS = ("ci", "tests", "tf_loadops")
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 
 
