@@ -20,6 +20,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
+    py_modules=["_tf_loadops_cli"],
     packages=find_packages(include=["tf_loadops", "tf_loadops.*"]),
     package_data={"tf_loadops": ["py.typed"], "tf_loadops.data": ["*.csv", "README.md"]},
     install_requires=["tensorflow>=2.16,<2.22", "numpy>=1.24"],
@@ -30,7 +31,7 @@ setup(
         "bench": ["matplotlib", "pandas", "polars", "psutil", "pyarrow", "scikit-learn"],
         "dev": [*TEST, "mypy>=1.10", "ruff>=0.6"],
     },
-    entry_points={"console_scripts": ["tf-loadops = tf_loadops.cli:main"]},
+    entry_points={"console_scripts": ["tf-loadops = _tf_loadops_cli:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Developers",

@@ -20,7 +20,7 @@ def _run(*words, **options):
     """The command in a process of its own: exit code, stdout, stderr."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **options}
-    command = [sys.executable, "-c", "import sys; from tf_loadops.cli import main; sys.exit(main())", *words]
+    command = [sys.executable, "-c", "import sys; from _tf_loadops_cli import main; sys.exit(main())", *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
@@ -37,6 +37,10 @@ def test_version(capsys):
         main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"tf-loadops {__version__}\n"
+
+
+def test_the_command_starts_without_tensorflows_notes():
+    assert _run("--version", TF_CPP_MIN_LOG_LEVEL="0") == (0, f"tf-loadops {__version__}\n", "")
 
 
 def test_help_names_every_command(capsys):

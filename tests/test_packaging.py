@@ -18,7 +18,7 @@ import tf_loadops as tlo
 from tf_loadops.data import penguins
 
 ROOT = Path(__file__).parents[1]
-FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
+FILES = ("setup.py", "_tf_loadops_cli.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
 FOLDERS = ("ci", "tests", "tf_loadops")
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 
@@ -63,7 +63,7 @@ def test_wheel_holds_every_module_and_all_package_data_and_nothing_else(built):
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tf_loadops").rglob("*.py")}
     data = {"tf_loadops/py.typed", "tf_loadops/data/penguins.csv", "tf_loadops/data/README.md"}
-    assert names == modules | data
+    assert names == modules | data | {"_tf_loadops_cli.py"}
 
 
 def test_source_distribution_holds_the_tests(built):
@@ -92,7 +92,7 @@ def test_base_install_asks_for_tensorflow_and_numpy_only(built):
 
 def test_entry_point(built):
     lines = _read(built[1], ".dist-info/entry_points.txt").split("\n")
-    assert [line for line in lines if line] == ["[console_scripts]", "tf-loadops = tf_loadops.cli:main"]
+    assert [line for line in lines if line] == ["[console_scripts]", "tf-loadops = _tf_loadops_cli:main"]
 
 
 def test_licence_is_the_apache_licence_and_travels_along(built):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        _start_tensorflow()
         arguments.command(arguments)
     except KeyboardInterrupt:
         return 130
@@ -84,26 +81,6 @@ def _schema(arguments: argparse.Namespace) -> None:
         print(text)
     else:
         Path(arguments.output).write_text(text + "\n", encoding="utf-8")
-
-
-def _start_tensorflow() -> None:
-    """Imports TensorFlow without its notes on build and drivers, which newer versions print whatever the log level."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as notes:
-        stderr = os.dup(2)
-        os.dup2(notes.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.zeros([])  # looks for devices
-        except BaseException:
-            notes.seek(0)
-            os.write(stderr, notes.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
 
 
 def _refusal(error: Exception) -> str | None:
