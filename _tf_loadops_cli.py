@@ -1,7 +1,7 @@
 """Starts the `tf-loadops` command without TensorFlow's notes on its build and drivers.
 
-TensorFlow prints them to the stderr of the process while it is imported, newer versions whatever the log level. Importing
-anything inside the package imports TensorFlow, so what silences them has to stand beside the package.
+TensorFlow prints them to stderr while it is imported, newer versions whatever the log level. Importing anything inside
+the package imports TensorFlow, so what silences them has to stand beside the package.
 """
 
 from __future__ import annotations

@@ -72,10 +72,10 @@ def test_schema_prints_json(capsys):
     assert columns == {
         "species": "string",
         "island": "string",
-        "bill_length_mm": "float32",
-        "bill_depth_mm": "float32",
-        "flipper_length_mm": "float32",
-        "body_mass_g": "float32",
+        "bill_length_mm": "float64",
+        "bill_depth_mm": "float64",
+        "flipper_length_mm": "float64",
+        "body_mass_g": "float64",
         "sex": "string",
         "year": "int64",
     }
@@ -86,7 +86,7 @@ def test_schema_writes_to_a_file(capsys, tmp_path):
     assert main(["schema", str(tmp_path / "a.csv"), "-o", str(tmp_path / "a.json")]) == 0
     assert capsys.readouterr() == ("", "")
     found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
-    assert [(column["name"], column["dtype"]) for column in found["columns"]] == [("n", "float32"), ("word", "string")]
+    assert [(column["name"], column["dtype"]) for column in found["columns"]] == [("n", "float64"), ("word", "string")]
 
 
 def test_schema_of_a_sample(capsys, tmp_path):
