@@ -18,7 +18,7 @@ Tensor = Any
 
 # What `StringToNumber` says before the text it was given, and what TensorFlow adds behind it.
 _PREFIX = "StringToNumberOp could not correctly convert string: "
-_NODE = re.compile(r"\n\s*\[\[.*", re.DOTALL)
+_NODE = re.compile(r"\s*(?:\[\[\{\{|\[Op:).*", re.DOTALL)
 
 
 class LoadError(ValueError):
@@ -88,10 +88,21 @@ def plainly() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        _, found, message = error.message.partition(_PREFIX)
-        if not found:
+        if _PREFIX not in error.message:
             raise
-        raise tf.errors.InvalidArgumentError(error.node_def, error.op, _NODE.sub("", message)) from None
+        raise tf.errors.InvalidArgumentError(error.node_def, error.op, message_of(error)) from None
+
+
+def message_of(error: tf.errors.OpError) -> str:
+    """The message of a refusal, without what TensorFlow says around it.
+
+    Args:
+      error: what a graph raised.
+
+    Returns:
+      The message passed to `refuse_unless`; the whole message of any other error.
+    """
+    return _NODE.sub("", error.message.partition(_PREFIX)[2]) or error.message
 
 
 def printable(text: Tensor, limit: int = 60) -> Tensor:

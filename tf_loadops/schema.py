@@ -20,6 +20,10 @@ TEXT_NA = ("",)
 """The same for a string column: only nothing at all is missing, since "NA" may be a name."""
 
 
+UNSET = "unset"
+"""Stands for "as the dialect says" in arguments where None has a meaning of its own."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Column:
     """One column: its name, its dtype, and what stands in for a missing value.
@@ -182,6 +186,20 @@ class Schema:
             for c in self.columns
         ]
         return dataclasses.replace(self, columns=tuple(columns))
+
+    def with_dialect(
+        self, *, delimiter: str | None = None, header: bool | None = None, quote: str | None = UNSET,
+        comment: str | None = UNSET,
+    ) -> Schema:
+        """The same schema with these parts of the dialect in place of its own; those not given stay."""
+        given: dict[str, Any] = {}
+        given |= {key: value for key, value in {"delimiter": delimiter, "header": header}.items() if value is not None}
+        given |= {key: value for key, value in {"quote": quote, "comment": comment}.items() if value != UNSET}
+        return dataclasses.replace(self, dialect=dataclasses.replace(self.dialect, **given))
+
+    def with_na_values(self, na_values: Sequence[str] | None) -> Schema:
+        """The same schema with these words for "missing"; unchanged if None."""
+        return self if na_values is None else dataclasses.replace(self, na_values=tuple(na_values))
 
     def na_words(self, column: Column) -> tuple[str, ...]:
         """The words that mean "missing" in `column`."""

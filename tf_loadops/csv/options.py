@@ -10,8 +10,6 @@ from tf_loadops.schema import Schema
 
 ON_BAD_ROW = ("raise", "skip", "null")
 ENGINES = ("auto", "numeric", "general")
-UNSET = "unset"
-"""Stands for "as the schema's dialect says" where None has a meaning of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +59,7 @@ def make_options(
     """Joins the arguments of `read_csv` and `parse_csv`; those given take the place of the schema's own."""
     if not isinstance(schema, Schema):
         raise LoadError(f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}.")
-    changes = {"delimiter": delimiter, "header": header}
-    given = {key: value for key, value in changes.items() if value is not None}
-    given |= {key: value for key, value in {"quote": quote, "comment": comment}.items() if value != UNSET}
-    schema = dataclasses.replace(schema, dialect=dataclasses.replace(schema.dialect, **given))
-    if na_values is not None:
-        schema = dataclasses.replace(schema, na_values=tuple(na_values))
+    schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
+    schema = schema.with_na_values(na_values)
     names = tuple(schema.names if columns is None else columns)
     return Options(schema, names, on_bad_row, bool(allow_empty), engine)

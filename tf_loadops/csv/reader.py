@@ -10,12 +10,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.csv.general import parse_records, parse_text
-from tf_loadops.csv.options import UNSET, Options, make_options
+from tf_loadops.csv.options import Options, make_options
 from tf_loadops.csv.records import Records
 from tf_loadops.csv.text import contains, examine, inflate, last_byte
 from tf_loadops.errors import gate, plainly
 from tf_loadops.paths import read_bytes
-from tf_loadops.schema import Schema
+from tf_loadops.schema import UNSET, Schema
 from tf_loadops.table import Table
 
 Tensor = Any

@@ -18,6 +18,7 @@ OK, UNPARSABLE, OUT_OF_RANGE, MISSING, NOT_UTF8 = range(5)
 _FLOAT = r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
 _SPECIAL = r"[ \t]*[+-]?(?i:inf|infinity|nan)[ \t]*"
 _INTEGER = r"[ \t]*[+-]?[0-9]+[ \t]*"
+NUMBER = rf"{_FLOAT}|{_SPECIAL}"
 _SURE_DIGITS = {"int32": 9, "int64": 18}
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 
@@ -61,6 +62,32 @@ def parse_values(fields: Tensor, dtype: str, na_words: Sequence[str], has_high: 
     else:
         result = _numbers(flat, dtype, na_words)
     return Values(*(tf.ensure_shape(tf.reshape(part, shape), fields.shape) for part in result))
+
+
+def matches(fields: Tensor, na_words: Sequence[str]) -> dict[str, Tensor]:
+    """Tells what each field could be; the types of whole columns are inferred from it.
+
+    Args:
+      fields: string tensor of any shape.
+      na_words: the words that mean "missing" in numbers and bools.
+
+    Returns:
+      Bool tensors of the same shape: `missing`, `integer` (one that fits int64 and loses no leading zero), `number or
+      missing` and `bool or missing`.
+    """
+    word = tf.strings.strip(fields)
+    missing = _is_any(word, na_words)
+    whole = tf.strings.regex_full_match(fields, _INTEGER)
+    padded = tf.strings.regex_full_match(word, r"[+-]?0[0-9]+")
+    integer = tf.strings.regex_full_match(fields, _within(tf.int64)) & ~padded & ~missing
+    number = tf.strings.regex_full_match(fields, NUMBER) & ~padded & (integer | ~whole)
+    is_bool = _is_any(tf.strings.lower(word), ("true", "false"))
+    return {
+        "missing": missing,
+        "integer": integer,
+        "number or missing": number | missing,
+        "bool or missing": is_bool | missing,
+    }
 
 
 def _numbers(flat: Tensor, dtype: str, na_words: Sequence[str]) -> Values:

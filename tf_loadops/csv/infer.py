@@ -1,0 +1,174 @@
+"""infer_schema for CSV: an eager tool that looks at a file once and writes down what it holds."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.csv.fields import split_fields
+from tf_loadops.csv.records import Records, split_records
+from tf_loadops.csv.sniff import sniff_delimiter, sniff_header
+from tf_loadops.csv.text import examine, inflate
+from tf_loadops.csv.values import matches
+from tf_loadops.errors import LoadError, message_of
+from tf_loadops.paths import read_bytes
+from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema
+
+_HEAD = 1 << 16  # characters looked at to find delimiter and header
+
+
+def infer_schema(
+    path: str | os.PathLike[str],
+    *,
+    sample_rows: int | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    quote: str | None = '"',
+    comment: str | None = None,
+    na_values: Sequence[str] | None = None,
+) -> Schema:
+    """Finds a CSV file's delimiter, header and column types, eagerly, once.
+
+    A column is int64 if every value is an integer that fits and none is missing; float64 if every value is a number;
+    bool if every value is `true` or `false`; and string otherwise. Integers with leading zeros (postal codes) and
+    integers beyond int64 are strings, since a number would lose digits. Later values that break a type are refused by
+    the readers, with line and column.
+
+    Args:
+      path: the file.
+      sample_rows: how many rows to look at; None for all of them.
+      delimiter: the delimiter; found among comma, semicolon, tab and bar if None.
+      header: whether the first record names the columns; found out if None. Without one the columns are called
+        column_1, column_2, ….
+      quote: the quote character, or None where quotes are ordinary text.
+      comment: the comment prefix, or None.
+      na_values: the words that mean "missing" in every column; None means `NUMERIC_NA` in numbers and bools and
+        nothing but the empty field in strings.
+
+    Returns:
+      The schema. Its `origin` says which rows were looked at.
+
+    Raises:
+      LoadError: if the file cannot be read, is empty, is no CSV, or if its delimiter is anyone's guess.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
+      >>> _ = file.write_text("price;city\\n1.5;Oslo\\n2;Rome\\n")
+      >>> schema = infer_schema(file)
+      >>> [(column.name, column.dtype) for column in schema], schema.dialect.delimiter
+      ([('price', 'float64'), ('city', 'string')], ';')
+    """
+    path = os.fspath(path)
+    if sample_rows is not None and sample_rows < 1:
+        raise LoadError(f"sample_rows is at least 1, or None for all rows. Received: sample_rows={sample_rows!r}.")
+    words = tuple(NUMERIC_NA if na_values is None else na_values)
+    try:
+        content = inflate(read_bytes(tf.constant(path)), tf.constant(path))
+        examine(content, quote, tf.constant(path))
+        head = _head_records(content.numpy(), delimiter, quote, comment)
+        delimiter = sniff_delimiter(head, path) if delimiter is None else delimiter
+        rows = head[delimiter] if isinstance(head, dict) else head
+        if not rows:
+            raise LoadError(f"{path}: the file is empty, or holds only blank lines and comments.")
+        header = sniff_header(rows, words) if header is None else header
+        dialect = Dialect(delimiter, header, quote, comment)
+        names, seen, kinds = _survey(content, path, dialect, words, sample_rows)
+    except tf.errors.InvalidArgumentError as error:
+        raise LoadError(message_of(error)) from None
+    return _schema(path, names, seen, kinds, dialect, na_values, sample_rows)
+
+
+def _head_records(content: bytes, delimiter: str | None, quote: str | None, comment: str | None) -> Any:
+    """The first records, cut at the delimiter, or at each that may be it."""
+    text = content[: 4 * _HEAD].decode("utf-8-sig", errors="replace")[:_HEAD]
+    lines = text.splitlines(keepends=True)
+    if len(text) == _HEAD and len(lines) > 1:
+        lines.pop()  # cut in the middle
+    if comment is not None:
+        lines = [line for line in lines if not line.startswith(comment)]
+
+    def cut(char: str) -> list[list[str]]:
+        quoting: Any = {"quoting": csv.QUOTE_NONE} if quote is None else {"quotechar": quote}
+        try:
+            return [row for row in csv.reader(lines, delimiter=char, **quoting) if row]
+        except csv.Error:
+            return []
+
+    return cut(delimiter) if delimiter is not None else {char: cut(char) for char in ",;\t|"}
+
+
+def _survey(content: Any, path: str, dialect: Dialect, words: tuple[str, ...], sample: int | None) -> Any:
+    """Runs the readers' own patterns over whole columns."""
+    names, width, kinds = _survey_graph(dialect, words, sample)(content, tf.constant(path))
+    rows = int(width[1])
+    if not rows:
+        raise LoadError(f"{path}: there is {'a header but ' if dialect.header else ''}no row to infer types from.")
+    decoded = [name.decode("utf-8", errors="replace") for name in names.numpy()]
+    return decoded, rows, {kind: flags.numpy().tolist() for kind, flags in kinds.items()}
+
+
+@functools.lru_cache(maxsize=32)
+def _survey_graph(dialect: Dialect, words: tuple[str, ...], sample: int | None) -> Any:
+    def survey(content: Any, name: Any) -> Any:
+        text = examine(content, dialect.quote, name)
+        records = split_records(text, dialect, name)
+        if sample is not None:
+            kept = sample + int(dialect.header)
+            records = Records(records.text[:kept], records.line[:kept])
+        fields = split_fields(records, text.has_quote, dialect, name)
+        width = fields.row_lengths()[0]
+        names = fields.values[:width]
+        fields = fields[1:] if dialect.header else fields
+        # A row with another number of fields does not count here: the readers refuse, skip or null it.
+        fields = tf.ragged.boolean_mask(fields, tf.equal(fields.row_lengths(), width))
+        matrix = tf.reshape(fields.values, [-1, width])
+        kinds = {kind: tf.reduce_all(flags, axis=0) for kind, flags in matches(matrix, words).items()}
+        return names, (width, fields.nrows()), kinds
+
+    spec = tf.TensorSpec([], tf.string)
+    return tf.function(survey, input_signature=[spec, spec], autograph=False)
+
+
+def _schema(
+    path: str,
+    names: list[str],
+    rows: int,
+    kinds: dict[str, list[bool]],
+    dialect: Dialect,
+    na_values: Sequence[str] | None,
+    sample_rows: int | None,
+) -> Schema:
+    if not dialect.header:
+        names = [f"column_{i + 1}" for i in range(len(names))]
+    for name in names:
+        if name and names.count(name) > 1:
+            raise LoadError(
+                f"{path}:1: column {name!r}: the header names it {names.count(name)} times, and nobody can tell which "
+                "one is meant. Rename the others in the header."
+            )
+    unnamed = [str(i + 1) for i, name in enumerate(names) if not name]
+    columns = [Column(name, _dtype(i, kinds)) for i, name in enumerate(names) if name]
+    looked_at = f"all {rows} rows" if sample_rows is None or rows < sample_rows else f"the first {rows} rows"
+    origin = f"inferred from {looked_at} of {path}"
+    if unnamed:
+        origin += f", without the fields that have no name in the header: {', '.join(unnamed)}"
+    return Schema(tuple(columns), dialect, None if na_values is None else tuple(na_values), origin)
+
+
+def _dtype(column: int, kinds: dict[str, list[bool]]) -> str:
+    def every(kind: str) -> bool:
+        return kinds[kind][column]
+
+    if every("missing"):
+        return "float64"
+    if every("integer"):
+        return "int64"
+    if every("number or missing"):
+        return "float64"
+    return "bool" if every("bool or missing") else "string"

@@ -1,0 +1,184 @@
+"""CSVDataLoader and PreprocessingDataLoader: CSV files as Keras layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_loadops.csv.infer import infer_schema
+from tf_loadops.csv.reader import parse_csv, read_csv
+from tf_loadops.errors import LoadError
+from tf_loadops.layers.loader import Loader
+from tf_loadops.schema import UNSET, Schema
+from tf_loadops.standardize import Moments, standardize
+from tf_loadops.table import Table
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="tf_loadops")
+class CSVDataLoader(Loader):
+    """Loads CSV files inside the graph, anew on every call.
+
+    Called with None it reads the file it was constructed with; called with a path, or a vector of paths, it reads
+    those. The same in eager mode, in `tf.function`, in Sequential, functional and subclassed models, and in a
+    SavedModel (`tlo.export_saved_model`).
+
+    Args:
+      source: the default file, or a list of files; may be None if the layer is only called with paths.
+      schema: the columns and the dialect; inferred from `source` (the first, of a list) if None, once, here.
+      output: "matrix" for float32 [rows, columns], "columns" for a dict of name to tensor [rows].
+      features: names of the columns in the result, in this order; all but the label by default.
+      label: name of the column returned beside the result, as `(x, y)`.
+      on_bad_row: "raise", "skip" or "null"; see `tlo.read_csv`.
+      allow_empty: return zero rows for a file that holds none, instead of refusing it.
+      engine: "auto", "numeric" or "general"; see `tlo.read_csv`.
+      delimiter: the delimiter; the schema's, or found out, if None.
+      header: whether the first record names the columns; as the schema says, or found out, if None.
+      quote: the quote character; None where quotes are ordinary text.
+      comment: the comment prefix, or None.
+      na_values: the words that mean "missing".
+      sample_rows: how many rows types are inferred from; None for all.
+      **kwargs: `name` and `dtype` of the layer.
+
+    Returns:
+      On call: float32 [rows, columns] (missing values NaN, bools 0 and 1), or a dict; with a label a pair.
+
+    Raises:
+      LoadError: at construction, if a matrix is asked for of columns that hold text, or the schema cannot be inferred.
+      tf.errors.InvalidArgumentError: on call, `path:line: column 'c': …`.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> file = pathlib.Path(tempfile.mkdtemp()) / "my_data.csv"
+      >>> _ = file.write_text("a,b\\n1,2\\n3,4.5\\n")
+      >>> CSVDataLoader(file)(None).numpy().tolist()
+      [[1.0, 2.0], [3.0, 4.5]]
+    """
+
+    def __init__(
+        self,
+        source: Any = None,
+        *,
+        schema: Schema | None = None,
+        output: str = "matrix",
+        features: Sequence[str] | None = None,
+        label: str | None = None,
+        on_bad_row: str = "raise",
+        allow_empty: bool = False,
+        engine: str = "auto",
+        delimiter: str | None = None,
+        header: bool | None = None,
+        quote: str | None = UNSET,
+        comment: str | None = UNSET,
+        na_values: Sequence[str] | None = None,
+        sample_rows: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if schema is None:
+            schema = _infer(source, delimiter, header, quote, comment, na_values, sample_rows)
+        schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
+        super().__init__(source, schema.with_na_values(na_values), output, features, label, **kwargs)
+        self._reading = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
+
+    def read(self, source: Any = None) -> Table:
+        """Reads files; see `tlo.read_csv`."""
+        path = self.own_source() if source is None else source
+        return read_csv(path, self.schema, columns=self._columns(), **self._reading)
+
+    def parse(self, text: Any) -> Table:
+        """Parses text in memory; see `tlo.parse_csv`."""
+        return parse_csv(text, self.schema, columns=self._columns(), **self._reading)
+
+    def _columns(self) -> list[str]:
+        return self.features if self.label is None else [*self.features, self.label]
+
+    def get_config(self) -> dict[str, Any]:
+        """The layer's arguments."""
+        return {**super().get_config(), **self._reading}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Makes the layer that `get_config` describes."""
+        config = dict(config)
+        config["schema"] = Schema.from_json(config["schema"])
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="tf_loadops")
+class PreprocessingDataLoader(CSVDataLoader):
+    """Loads CSV files and standardizes each column by the mean and standard deviation of the rows in this call.
+
+    Numbers are parsed, and differences from the mean taken, in float64. Missing values are left out of the statistics
+    and become 0, the mean; a constant column becomes 0. To standardize by statistics learnt before, use
+    `CSVDataLoader` and `Standardize`.
+
+    Args:
+      source: as in `CSVDataLoader`.
+      missing: "mean" puts 0 where a value is missing, "keep" leaves NaN.
+      **kwargs: as in `CSVDataLoader`, but for `output`, which is "matrix".
+
+    Returns:
+      On call: float32 [rows, columns]; with a label `(x, y)`, y as it stands in the file.
+
+    Raises:
+      LoadError: as `CSVDataLoader`.
+      tf.errors.InvalidArgumentError: as `CSVDataLoader`.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> file = pathlib.Path(tempfile.mkdtemp()) / "my_data.csv"
+      >>> _ = file.write_text("a,b\\n1,7\\n3,7\\n")
+      >>> PreprocessingDataLoader(file)(None).numpy().tolist()
+      [[-1.0, 0.0], [1.0, 0.0]]
+    """
+
+    def __init__(self, source: Any = None, *, missing: str = "mean", **kwargs: Any) -> None:
+        if kwargs.setdefault("output", "matrix") != "matrix":
+            raise LoadError(f'PreprocessingDataLoader makes a matrix. Received: output={kwargs["output"]!r}.')
+        if missing not in ("mean", "keep"):
+            raise LoadError(f"Expected one of mean, keep. Received: missing={missing!r}.")
+        super().__init__(source, **kwargs)
+        self.missing = missing
+        numbers = [name for name in self.features if self.schema[name].dtype != "bool"]
+        self.schema = self.schema.with_dtype("float64", numbers)
+
+    def assemble(self, table: Table) -> Any:
+        """Standardizes a Table."""
+        x = table.matrix(self.features, tf.float64)
+        valid = tf.stack([table.validity[name] for name in self.features], axis=1)
+        x = tf.where(valid, x, tf.constant(float("nan"), tf.float64))
+        scaled = tf.cast(standardize(x, Moments.of(x), missing=self.missing), self.matrix_dtype)
+        scaled = tf.ensure_shape(scaled, [None, len(self.features)])
+        return scaled if self.label is None else (scaled, table.columns[self.label])
+
+    def get_config(self) -> dict[str, Any]:
+        """The layer's arguments."""
+        return {**super().get_config(), "missing": self.missing}
+
+
+def _infer(
+    source: Any,
+    delimiter: str | None,
+    header: bool | None,
+    quote: str | None,
+    comment: str | None,
+    na_values: Sequence[str] | None,
+    sample_rows: int | None,
+) -> Schema:
+    if source is None or (isinstance(source, (list, tuple)) and not source):
+        raise LoadError("A CSV loader needs a file to infer its schema from, or schema=... Received neither.")
+    first = os.fspath(source[0] if isinstance(source, (list, tuple)) else source)
+    return infer_schema(
+        first,
+        sample_rows=sample_rows,
+        delimiter=delimiter,
+        header=header,
+        quote='"' if quote == UNSET else quote,
+        comment=None if comment == UNSET else comment,
+        na_values=na_values,
+    )
