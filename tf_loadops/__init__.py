@@ -4,6 +4,7 @@ from tf_loadops.csv.infer import infer_schema as infer_schema
 from tf_loadops.csv.reader import parse_csv as parse_csv
 from tf_loadops.csv.reader import read_csv as read_csv
 from tf_loadops.errors import LoadError as LoadError
+from tf_loadops.export import export_saved_model as export_saved_model
 from tf_loadops.layers.csv import CSVDataLoader as CSVDataLoader
 from tf_loadops.layers.csv import PreprocessingDataLoader as PreprocessingDataLoader
 from tf_loadops.layers.standardize import Standardize as Standardize

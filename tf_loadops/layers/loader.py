@@ -177,6 +177,12 @@ class Loader(keras.layers.Layer):
         }
 
 
+def as_source(source: Any) -> list[str]:
+    """The paths of a source, as a list."""
+    paths = _as_config(source)
+    return paths if isinstance(paths, list) else [paths]
+
+
 def _as_config(source: Any) -> Any:
     if source is None:
         return None
