@@ -15,6 +15,7 @@ from tf_loadops.standardize._xla import compiling
 from tf_loadops.standardize.adapt import moments_of, require
 from tf_loadops.standardize.checks import check_moments
 from tf_loadops.standardize.moments import Moments
+from tf_loadops.standardize.replicas import from_replicas
 from tf_loadops.standardize.sources import open_source
 from tf_loadops.standardize.transform import MISSING, standardize, unstandardize
 
@@ -167,7 +168,8 @@ class Standardize(keras.layers.Layer):
 
         Args:
           x: a matrix [rows, columns], a `tf.data.Dataset` of such batches, a loader (whatever has
-            `dataset(batch_size=...)`), a path or list of paths of CSV files, or ready-made `Moments`.
+            `dataset(batch_size=...)`), a path or list of paths of CSV files, a dataset distributed by the current
+            `tf.distribute` strategy, or ready-made `Moments`.
           reset: whether to forget earlier statistics first; False adds to them.
           batch_size: the rows that are read at once from an array, loader or path.
           rows: the number of rows to expect, for the time left, where the source does not tell.
@@ -194,6 +196,8 @@ class Standardize(keras.layers.Layer):
     def update(self, x: Tensor) -> Moments:
         """Adds one batch to the statistics; may be traced into a SavedModel signature.
 
+        Under a `tf.distribute` strategy, in `strategy.run`, the batches of all replicas are added, each once.
+
         Args:
           x: [..., columns].
 
@@ -207,13 +211,13 @@ class Standardize(keras.layers.Layer):
         x = tf.convert_to_tensor(x)
         self._build_once(tuple(x.shape))
         self._require(x.shape[-1], x.shape)
-        old = self.moments
-        if self.half_life is None:
-            moments = old.update(x)
-        else:
-            rows = tf.cast(tf.reduce_prod(tf.shape(x)[:-1]), tf.float64)
-            age = tf.reshape(tf.range(rows - 1, -0.5, -1, dtype=tf.float64), tf.shape(x)[:-1])
-            moments = old.scaled(self._weight_at(rows)).update(x, weights=self._weight_at(age))
+        weights = None
+        if self.half_life is not None:
+            order = tf.reshape(tf.range(tf.size(x[..., 0])), tf.shape(x)[:-1])
+            weights = self._weight_at(tf.cast(tf.size(order) - 1 - order, tf.float64))
+        moments = self.moments
+        for batch, rows in from_replicas(Moments.of(x, weights), tf.size(x[..., 0])):
+            moments = (moments if self.half_life is None else moments.scaled(self._weight_at(rows))).merge(batch)
         moments = moments if compiling() else check_moments(moments, self.names)
         self._assign(moments)
         return moments

@@ -8,72 +8,117 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
-from tf_loadops.standardize._exact import quotient, two_sum
+from tf_loadops.standardize._merge import corrected, merge, quotient, zeros
+from tf_loadops.standardize._strips import strip_rows, strips
+from tf_loadops.standardize._xla import compiling
 
 Tensor = Any
 
 _INFINITY, _NAN, _ZERO = float("inf"), float("nan"), 0.0
 
 
+# Values that are summed at once: a part of the data that stays in the processor's cache in float64.
+_PART = 1 << 19
+# Values from which on a second of compiling is won back, and columns up to which a part has rows enough for strips.
+_WORTH_COMPILING = 1 << 25
+_MOST_COLUMNS = 1 << 12
+
+
 def batch(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
     """The fields of `Moments.of`, in their order."""
     x, weights, validity = _flat(x, weights, validity)
-    return block(x, weights, validity)
+    if compiling() or (x.shape.num_elements() or 2 * _PART) < 2 * _PART:
+        return block(x, weights, validity)
+    return _traced_parts(x, weights, validity) if tf.executing_eagerly() else _parts(x, weights, validity)
+
+
+def _parts(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
+    """Sums a large matrix part by part, so that it never exists in float64 as a whole."""
+    rows, columns = tf.shape(x, tf.int64)[0], tf.shape(x, tf.int64)[1]
+    fields = tuple(tf.ensure_shape(field, x.shape[1:]) for field in zeros(columns))
+    start = tf.zeros((), tf.int64)
+
+    def loop(start: Tensor, end: Tensor, size: Any, of_part: Any, fields: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+        def step(start: Tensor, fields: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+            part = (None if whole is None else whole[start : start + size] for whole in (x, weights, validity))
+            merged = merge(fields, of_part(*part))
+            return start + size, tuple(tf.ensure_shape(field, x.shape[1:]) for field in merged)
+
+        return tf.while_loop(lambda start, _: start < end, step, (start, fields), parallel_iterations=1)
+
+    if weights is None and validity is None and x.shape[1] and x.shape[1] <= _MOST_COLUMNS:
+        size = strip_rows(x.shape[1])
+        end = tf.where(rows * columns < _WORTH_COMPILING, start, rows // size * size)
+        shape = [size, x.shape[1]]
+        start, fields = loop(start, end, size, lambda part, *_: strips(tf.ensure_shape(part, shape)), fields)
+    size = tf.maximum(_PART // tf.maximum(columns, 1), 1)
+    return loop(start, rows, size, block, fields)[1]
+
+
+_traced_parts = tf.function(_parts, reduce_retracing=True, autograph=False)
 
 
 def block(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
-    """The same for [rows, columns] that fit in memory a few times over in float64.
+    """The same for [rows, columns] that fit in memory a few times over in float64."""
+    plain = weights is None and validity is None
+    if plain and not x.dtype.is_floating:
+        return _complete(x)
+    if not plain or compiling():
+        return _masked(x, weights, validity)
+    # Masks cost more than the sums they guard; most blocks need none, and one NaN makes the sum of its column NaN.
+    return tf.cond(
+        tf.reduce_all(tf.equal(x, x)), lambda: _complete(x), lambda: _masked(x, weights, validity)
+    )
 
-    The first pass finds the mean roughly; the second sums the deviations from it and their squares, and the sum of the
-    deviations, which would be 0 without rounding, corrects both the mean and the sum of squares.
-    """
+
+def _complete(x: Tensor) -> tuple[Tensor, ...]:
+    """All values there, each counting once. A product with a row of ones is the fastest sum over rows there is."""
+    least, most = tf.cast(tf.reduce_min(x, 0), tf.float64), tf.cast(tf.reduce_max(x, 0), tf.float64)
+    if tf.as_dtype(x.dtype).is_integer:
+        empty = tf.equal(tf.shape(x)[0], 0)  # integers have no infinity to be the smallest of nothing
+        least, most = tf.where(empty, _INFINITY, least), tf.where(empty, -_INFINITY, most)
+    x = tf.cast(x, tf.float64)
+    ones = tf.ones([1, tf.shape(x)[0]], tf.float64)
+    count = tf.zeros_like(least) + tf.cast(tf.shape(x)[0], tf.float64)
+    rough = quotient(tf.matmul(ones, x)[0], count)
+    off = x - rough
+    first, second = tf.matmul(ones, off)[0], tf.matmul(ones, tf.square(off))[0]
+    return corrected(count, rough, first, second, least, most, tf.zeros_like(count))
+
+
+def _masked(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
+    """Some values missing or of another weight."""
     share = None if weights is None else tf.where(weights >= 0, weights, _NAN)[:, tf.newaxis]
     valid = _valid(x, share, validity)
     x = tf.cast(x, tf.float64)
-    if valid is None:
-        rows = tf.cast(tf.shape(x)[0], tf.float64)
-        missing = tf.zeros_like(x, shape=tf.shape(x)[1:])
-        count, lows, highs = missing + rows, x, x
-        keep = tf.identity
-    else:
-        present = tf.cast(valid, tf.float64)
-        counted = 1.0 if share is None else tf.cast(share != 0, tf.float64)
-        missing = tf.reduce_sum(counted - present, 0)
-        count = tf.reduce_sum(present if share is None else tf.where(valid, share, _ZERO), 0)
-        lows, highs = tf.where(valid, x, _INFINITY), tf.where(valid, x, -_INFINITY)
+    present = tf.cast(valid, tf.float64)
+    counted = 1.0 if share is None else tf.cast(share != 0, tf.float64)
+    missing = tf.reduce_sum(counted - present, 0)
 
-        def keep(values: Tensor) -> Tensor:
-            return tf.where(valid, values, _ZERO)
+    def keep(values: Tensor) -> Tensor:
+        return tf.where(valid, values, _ZERO)
 
     def weigh(values: Tensor) -> Tensor:
         return values if share is None else keep(values * share)
 
-    least, most = tf.reduce_min(lows, 0), tf.reduce_max(highs, 0)
+    count = tf.reduce_sum(weigh(present), 0)
+    least = tf.reduce_min(tf.where(valid, x, _INFINITY), 0)
+    most = tf.reduce_max(tf.where(valid, x, -_INFINITY), 0)
     rough = quotient(tf.reduce_sum(weigh(keep(x)), 0), count)
     off = keep(x - rough)
     weighted = weigh(off)
     first, second = tf.reduce_sum(weighted, 0), tf.reduce_sum(weighted * off, 0)
-    step = quotient(first, count)
-    mean, low = two_sum(rough, step)
-    m2 = second - first * step
-    m2 = tf.where(m2 < 0, tf.zeros_like(m2), m2)
-    return (count, *settled(least, most, mean, low, m2), least, most, missing)
+    return corrected(count, rough, first, second, least, most, missing)
 
 
-def settled(least: Tensor, most: Tensor, mean: Tensor, low: Tensor, m2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Makes a column of equal values exactly that: its mean the value, its deviation 0, not the rounding of a sum."""
-    equal, zero = tf.equal(least, most), tf.zeros_like(m2)
-    return tf.where(equal, least, mean), tf.where(equal, zero, low), tf.where(equal, zero, m2)
-
-
-def _valid(x: Tensor, share: Tensor | None, validity: Tensor | None) -> Tensor | None:
-    """Which cells count, [rows, columns]; None if all do."""
+def _valid(x: Tensor, share: Tensor | None, validity: Tensor | None) -> Tensor:
+    """Which cells count, [rows, columns]."""
     parts = [] if validity is None else [validity]
     if x.dtype.is_floating:
         parts.append(tf.equal(x, x))
     if share is not None:
         parts.append(tf.broadcast_to(tf.not_equal(share, 0), tf.shape(x)))
-    return functools.reduce(tf.logical_and, parts) if parts else None
+    return functools.reduce(tf.logical_and, parts)
 
 
 def _flat(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:

@@ -6,12 +6,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.standardize import _sums
-from tf_loadops.standardize._exact import quotient, two_sum
+from tf_loadops.standardize import _merge, _sums
 
 Tensor = Any
-
-_INFINITY = float("inf")
 
 
 class Moments(NamedTuple):
@@ -63,8 +60,7 @@ class Moments(NamedTuple):
           >>> Moments.zeros(2).count.numpy().tolist()
           [0.0, 0.0]
         """
-        nothing = tf.zeros([columns], tf.float64)
-        return cls(nothing, nothing, nothing, nothing, nothing + _INFINITY, nothing - _INFINITY, nothing)
+        return cls(*_merge.zeros(columns))
 
     @classmethod
     def of(cls, x: Tensor, weights: Tensor | None = None, validity: Tensor | None = None) -> Moments:
@@ -123,25 +119,7 @@ class Moments(NamedTuple):
           >>> float(a.merge(b).std()[0])
           1.0
         """
-        count = self.count + other.count
-        share = quotient(other.count, count)
-        ahead, rest = two_sum(other.mean, -self.mean)
-        delta = ahead + (rest + (other.mean_low - self.mean_low))
-        mean, low = two_sum(self.mean, delta * share)
-        mean, low = two_sum(mean, low + self.mean_low)
-        m2 = self.m2 + other.m2 + delta * delta * (self.count * share)
-        least, most = tf.minimum(self.min, other.min), tf.maximum(self.max, other.max)
-        settled = _sums.settled(least, most, mean, low, m2)
-        merged = Moments(count, *settled, least, most, self.missing + other.missing)
-        # An empty side has no mean: what the formula makes of it (0 * infinity, perhaps) must not show.
-        return merged._replace(**{
-            name: tf.where(
-                self.count > 0,
-                tf.where(other.count > 0, getattr(merged, name), getattr(self, name)),
-                getattr(other, name),
-            )
-            for name in ("mean", "mean_low", "m2")
-        })
+        return Moments(*_merge.merge(self, other))
 
     def scaled(self, factor: Tensor) -> Moments:
         """The same mean and variance with every value counted `factor` times: how old rows are forgotten.

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_loadops.errors import LoadError
 from tf_loadops.standardize.moments import Moments
+from tf_loadops.standardize.replicas import merge_replicas, worker_count
 
 Step = tuple[Moments, int, int]
 
@@ -35,7 +36,8 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
 
     Args:
       source: a matrix [rows, columns] (array, tensor, or what `numpy.asarray` takes), a `tf.data.Dataset` of such
-        batches, a loader (whatever has `dataset(batch_size=...)`), or a path or list of paths of CSV files.
+        batches, a loader (whatever has `dataset(batch_size=...)`), a path or list of paths of CSV files, or a dataset
+        distributed by the current `tf.distribute` strategy.
       batch_size: the rows that are read at once from an array, loader or path.
       rows: the number of rows, if the caller knows what the source cannot tell.
 
@@ -49,6 +51,15 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
       >>> open_source([[1.0], [2.0]], 10).rows
       2
     """
+    if isinstance(source, tf.distribute.DistributedDataset):
+        return _of_distributed(source, rows)
+    workers = worker_count()
+    if workers > 1:
+        raise LoadError(
+            f"{workers} workers take statistics together, so it must be plain who reads what. Pass "
+            "strategy.experimental_distribute_dataset(dataset), or Moments that are the same on every worker. "
+            f"Received: {type(source).__name__}."
+        )
     if isinstance(source, tf.data.Dataset):
         return _of_dataset(source, rows, "Map the dataset to the features, for example with ds.map(lambda x, y: x).")
     if _is_path(source):
@@ -77,9 +88,11 @@ def _of_array(source: Any, batch_size: int) -> Source:
             f"Received: {type(source).__name__}, shape={tuple(x.shape)}, dtype={tf.as_dtype(x.dtype).name}."
         )
 
+    size = max(batch_size, _ARRAY_VALUES // max(x.shape[-1], 1)) if len(x.shape) == 2 else batch_size
+
     def parts(skip: int) -> Iterator[Step]:
-        for start in range(skip * batch_size, len(x), batch_size):
-            piece = x[start : start + batch_size]
+        for start in range(skip * size, len(x), size):
+            piece = x[start : start + size]
             yield _compiled(tf.convert_to_tensor(piece)), len(piece), 1
 
     return Source(x.shape[-1], len(x), parts)
@@ -103,6 +116,42 @@ def _of_dataset(dataset: Any, rows: int | None, fix: str) -> Source:
     return Source(spec.shape[-1], rows, parts)
 
 
+def _of_distributed(dataset: Any, rows: int | None) -> Source:
+    strategy = tf.distribute.get_strategy()
+    columns = {spec.shape[-1] for spec in tf.nest.flatten(_component_specs(dataset)) if spec.shape.rank}
+    if len(columns) != 1 or None in columns:
+        raise LoadError(
+            "Statistics are taken of a distributed dataset of batches [rows, columns] with a known number of columns. "
+            f"Received elements: {dataset.element_spec}. Map the dataset to the features before distributing it."
+        )
+    (width,) = columns
+
+    @tf.function
+    def add(total: Any, batch: Any) -> Any:
+        return strategy.run(lambda total, x: total.update(x), args=(total, batch))
+
+    @tf.function
+    def end(total: Any) -> Any:
+        return strategy.run(merge_replicas, args=(total,))
+
+    def parts(skip: int) -> Iterator[Step]:
+        if skip:
+            raise LoadError("A pass over a distributed dataset cannot go on from a state file. Remove the file.")
+        total = strategy.run(lambda: Moments.zeros(width))
+        for batch in dataset:
+            total = add(total, batch)
+        merged = Moments(*(strategy.experimental_local_results(field)[0] for field in end(total)))
+        yield merged, 0, 0
+
+    return Source(width, rows, parts)
+
+
+def _component_specs(dataset: Any) -> Any:
+    spec = dataset.element_spec
+    return getattr(spec, "_component_specs", spec)
+
+
+_ARRAY_VALUES = 1 << 26
 _BURST_VALUES = 1 << 22
 _compiled = tf.function(Moments.of, reduce_retracing=True)
 

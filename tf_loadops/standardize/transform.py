@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
+from tf_loadops.standardize._xla import compiling
 from tf_loadops.standardize.moments import Moments
 
 Tensor = Any
@@ -52,6 +53,26 @@ def standardize(
         raise LoadError(f"Expected one of {', '.join(map(repr, MISSING))}. Received: missing={missing!r}.")
     x = tf.convert_to_tensor(x)
     require_columns(x, moments)
+    if validity is not None:
+        validity = tf.convert_to_tensor(validity)
+
+    def plain() -> Tensor:
+        return _formula(x, moments, validity, missing, indicator, ddof)
+
+    def compiled() -> Tensor:
+        return _compiled(x, moments, validity, missing, indicator, ddof)
+
+    if compiling():
+        return plain()
+    size = x.shape.num_elements()
+    if size is not None:
+        return compiled() if size >= _WORTH_COMPILING else plain()
+    return tf.cond(tf.size(x, tf.int64) < _WORTH_COMPILING, plain, compiled)
+
+
+def _formula(
+    x: Tensor, moments: Moments, validity: Tensor | None, missing: str, indicator: bool, ddof: float
+) -> Tensor:
     wide = tf.cast(x, tf.float64)
     y = tf.cast(((wide - moments.mean) - moments.mean_low) * _inverse_std(moments, ddof), tf.float32)
     # Absent is what came in as such; a NaN that arithmetic makes (of an infinity, of empty moments) stays visible.
@@ -64,6 +85,11 @@ def standardize(
         flags = tf.zeros_like(y) if absent is None else tf.cast(absent, tf.float32)
         y = tf.concat([y, flags], axis=-1)
     return y
+
+
+# Values from which on the memory that XLA saves, several copies in float64, is worth compiling for one more shape.
+_WORTH_COMPILING = 1 << 24
+_compiled = tf.function(_formula, jit_compile=True, autograph=False)
 
 
 def unstandardize(y: Tensor, moments: Moments, *, ddof: float = 0) -> Tensor:
