@@ -24,13 +24,14 @@ _INFINITY = r"[ \t]*([+-]?)[iI][nN][fF][iI][nN][iI][tT][yY][ \t]*"
 _SIGN_BIT = -(2**63)
 
 
-def exact_float(text: Tensor, dtype: Any) -> Tensor:
+def exact_float(text: Tensor, dtype: Any, *, infinity: bool = True) -> Tensor:
     r"""Parses decimal literals to the nearest float, ties to even, in one rounding.
 
     Args:
       text: string [n]; each matches `[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*` or
         `[ \t]*[+-]?(inf|infinity|nan)[ \t]*`, letters in any case. The caller has checked that.
       dtype: float32 or float64.
+      infinity: whether the word may be spelled out anywhere; False spares looking for it.
 
     Returns:
       [n] of `dtype`. Too large a number is an infinity, too small a one is zero; both keep their sign.
@@ -46,19 +47,15 @@ def exact_float(text: Tensor, dtype: Any) -> Tensor:
     """
     dtype = tf.as_dtype(dtype)
     length = tf.strings.length(text)
-    text = tf.cond(
-        tf.reduce_any(tf.strings.regex_full_match(text, _INFINITY)),
-        lambda: tf.strings.regex_replace(text, "^" + _INFINITY + "$", r"\1inf"),
-        lambda: text,
-    )
+    if infinity:
+        text = tf.strings.regex_replace(text, "^" + _INFINITY + "$", r"\1inf")
     long = length > _TRUSTED_LENGTH
     wide = tf.strings.to_number(tf.where(long, "0", text), dtype)
     if dtype == tf.float32:
         # A zero may be a subnormal that was flushed, and `abs` and `<` flush too: so the bits are looked at.
         small = (tf.bitcast(wide, tf.int32) & 0x7FFFFFFF < 1 << 23) & ~long
         long |= tf.cond(tf.reduce_any(small), lambda: _nonzero(text, small), lambda: tf.zeros_like(long))
-    patch = _exact32 if dtype == tf.float32 else _exact64
-    return tf.cond(tf.reduce_any(long), lambda: _patched(wide, text, long, patch), lambda: wide)
+    return tf.cond(tf.reduce_any(long), lambda: _patched(wide, text, long, _SLOW[dtype]), lambda: wide)
 
 
 def _patched(values: Tensor, text: Tensor, rows: Tensor, patch: Any) -> Tensor:
@@ -174,3 +171,10 @@ def _exact32(text: Tensor) -> Tensor:
 
 def _shift_right(bits: Tensor, by: Tensor | int) -> Tensor:
     return tf.bitwise.right_shift(bits, tf.cast(by, tf.int64) * tf.ones_like(bits))
+
+
+# Traced once in a process, not once in every graph: most of the nodes here serve one literal in a million.
+_SLOW = {
+    dtype: tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    for dtype, function in ((tf.float32, _exact32), (tf.float64, _exact64))
+}

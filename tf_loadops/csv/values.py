@@ -59,8 +59,10 @@ def parse_values(fields: Tensor, dtype: str, na_words: Sequence[str], has_high: 
         result = _strings(flat, na_words, has_high)
     elif dtype == "bool":
         result = _bools(flat, na_words)
+    elif dtype in _SURE_DIGITS:
+        result = _integers(flat, dtype, na_words)
     else:
-        result = _numbers(flat, dtype, na_words)
+        result = _floats(flat, dtype, na_words)
     return Values(*(tf.ensure_shape(tf.reshape(part, shape), fields.shape) for part in result))
 
 
@@ -90,41 +92,47 @@ def matches(fields: Tensor, na_words: Sequence[str]) -> dict[str, Tensor]:
     }
 
 
-def _numbers(flat: Tensor, dtype: str, na_words: Sequence[str]) -> Values:
-    """Parses what is plainly a number at once, and looks closer at the few fields that are not."""
-    is_float = dtype.startswith("float")
-    plain = _FLOAT if is_float else rf"[ \t]*-?[0-9]{{1,{_SURE_DIGITS[dtype]}}}[ \t]*"
-    is_plain = tf.strings.regex_full_match(flat, plain)
-    for word in na_words:
-        if re.fullmatch(_FLOAT, word):  # a sentinel such as -999, which looks like any other number
-            is_plain &= ~tf.equal(tf.strings.strip(flat), word.strip())
+def _floats(flat: Tensor, dtype: str, na_words: Sequence[str]) -> Values:
+    """Parses what is plainly a number at once; the few other fields are missing, infinite, or no floats."""
+    is_plain = _plain(flat, _FLOAT, na_words)
     at = tf.where(~is_plain)
-    sure = tf.tensor_scatter_nd_update(flat, at, tf.fill([tf.shape(at)[0]], "0"))
-    values = exact_float(sure, dtype) if is_float else tf.strings.to_number(sure, dtype)
-    trouble = _overflow(values) if is_float else tf.zeros_like(flat, tf.int8)
+    odd = tf.gather_nd(flat, at)
+    word = tf.strings.strip(odd)
+    no_value = _is_any(word, na_words)
+    special = tf.strings.regex_full_match(odd, _SPECIAL) & ~no_value
+    word = tf.where(special, tf.strings.regex_replace(word, "(?i)infinity", "inf"), "nan")
+    values = exact_float(tf.tensor_scatter_nd_update(flat, at, word), dtype, infinity=False)
 
-    rest = _odd_numbers(tf.gather_nd(flat, at), dtype, na_words)
-    missing = tf.tensor_scatter_nd_update(tf.zeros_like(flat, tf.bool), at, rest.missing)
-    values = tf.tensor_scatter_nd_update(values, at, rest.values)
-    return Values(values, missing, tf.tensor_scatter_nd_update(trouble, at, rest.trouble))
+    unparsable = tf.tensor_scatter_nd_update(tf.zeros_like(is_plain), at, ~special & ~no_value)
+    too_large = tf.math.is_inf(values) & is_plain
+    trouble = tf.where(unparsable, _code(UNPARSABLE), tf.where(too_large, _code(OUT_OF_RANGE), _code(OK)))
+    return Values(values, tf.math.is_nan(values) & ~unparsable, trouble)
 
 
-def _odd_numbers(fields: Tensor, dtype: str, na_words: Sequence[str]) -> Values:
-    word = tf.strings.strip(fields)
-    missing = _is_any(word, na_words)
-    if dtype.startswith("float"):
-        special = tf.strings.regex_full_match(fields, _SPECIAL) & ~missing
-        number = tf.strings.regex_full_match(fields, _FLOAT) & ~missing
-        values = exact_float(tf.where(special | number, fields, "nan"), dtype)
-        missing |= special & tf.math.is_nan(values)
-        overflow = _overflow(tf.where(number, values, tf.zeros_like(values)))
-        readable = special | number
-    else:
-        readable = tf.strings.regex_full_match(fields, _INTEGER) & ~missing
-        fits = readable & tf.strings.regex_full_match(fields, _within(tf.as_dtype(dtype)))
-        values = tf.strings.to_number(tf.where(fits, tf.strings.regex_replace(word, r"^\+", ""), "0"), dtype)
-        overflow = tf.where(readable & ~fits, tf.constant(OUT_OF_RANGE, tf.int8), tf.constant(OK, tf.int8))
-    return Values(values, missing, _unless(readable | missing, overflow))
+def _integers(flat: Tensor, dtype: str, na_words: Sequence[str]) -> Values:
+    """Parses short integers at once; the few other fields are missing, long, signed +, or no integers."""
+    is_plain = _plain(flat, rf"[ \t]*-?[0-9]{{1,{_SURE_DIGITS[dtype]}}}[ \t]*", na_words)
+    at = tf.where(~is_plain)
+    odd = tf.gather_nd(flat, at)
+    word = tf.strings.strip(odd)
+    no_value = _is_any(word, na_words)
+    whole = tf.strings.regex_full_match(odd, _INTEGER)
+    fits = tf.strings.regex_full_match(odd, _within(tf.as_dtype(dtype))) & ~no_value
+    word = tf.where(fits, tf.strings.regex_replace(word, r"^\+", ""), "0")
+    values = tf.strings.to_number(tf.tensor_scatter_nd_update(flat, at, word), dtype)
+
+    trouble = tf.where(fits | no_value, _code(OK), tf.where(whole, _code(OUT_OF_RANGE), _code(UNPARSABLE)))
+    trouble = tf.tensor_scatter_nd_update(tf.zeros_like(flat, tf.int8), at, trouble)
+    return Values(values, tf.tensor_scatter_nd_update(tf.zeros_like(is_plain), at, no_value), trouble)
+
+
+def _plain(flat: Tensor, pattern: str, na_words: Sequence[str]) -> Tensor:
+    """Which fields match a pattern, without the NA words that match it too, such as -999."""
+    is_plain = tf.strings.regex_full_match(flat, pattern)
+    for word in na_words:
+        if re.fullmatch(_FLOAT, word):
+            is_plain &= ~tf.equal(tf.strings.strip(flat), word.strip())
+    return is_plain
 
 
 def _bools(flat: Tensor, na_words: Sequence[str]) -> Values:
@@ -133,7 +141,7 @@ def _bools(flat: Tensor, na_words: Sequence[str]) -> Values:
     lower = tf.strings.lower(word)
     true = _is_any(lower, _TRUE) & ~missing
     readable = true | _is_any(lower, _FALSE) | missing
-    return Values(true, missing, _unless(readable, tf.zeros_like(flat, tf.int8)))
+    return Values(true, missing, tf.where(readable, _code(OK), _code(UNPARSABLE)))
 
 
 def _strings(flat: Tensor, na_words: Sequence[str], has_high: Tensor) -> Values:
@@ -147,23 +155,18 @@ def _strings(flat: Tensor, na_words: Sequence[str], has_high: Tensor) -> Values:
         return tf.tensor_scatter_nd_update(tf.ones_like(flat, tf.bool), at, tf.equal(decoded, high))
 
     is_valid = tf.cond(has_high, valid, lambda: tf.ones_like(flat, tf.bool))
-    trouble = tf.where(is_valid, tf.constant(OK, tf.int8), tf.constant(NOT_UTF8, tf.int8))
-    return Values(tf.where(missing | ~is_valid, "", flat), missing, trouble)
+    return Values(tf.where(is_valid, flat, ""), missing, tf.where(is_valid, _code(OK), _code(NOT_UTF8)))
 
 
 def _is_any(fields: Tensor, words: Sequence[str]) -> Tensor:
     found = tf.zeros_like(fields, tf.bool)
-    for word in words:
+    for word in dict.fromkeys(words):
         found |= tf.equal(fields, word)
     return found
 
 
-def _overflow(values: Tensor) -> Tensor:
-    return tf.where(tf.math.is_inf(values), tf.constant(OUT_OF_RANGE, tf.int8), tf.constant(OK, tf.int8))
-
-
-def _unless(readable: Tensor, trouble: Tensor) -> Tensor:
-    return tf.where(readable, trouble, tf.constant(UNPARSABLE, tf.int8))
+def _code(trouble: int) -> Tensor:
+    return tf.constant(trouble, tf.int8)
 
 
 def _within(dtype: Any) -> str:
