@@ -41,7 +41,7 @@ def run(output: str | None = None, epochs: int = 30) -> None:
     schema = model.penguin_schema(penguins())
     table = tlo.read_csv(penguins(), schema)
     counts = {name: int(count) for name, count in table.counts.items()}
-    console.line(f"{Path(penguins()).name}: {counts['rows']} rows, {counts['missing']} missing values, kept visible")
+    console.line(f"{Path(penguins()).name}: {counts['rows']} rows, {counts['missing']} missing values")
     console.line(", ".join(f"{column.name} ({column.dtype})" for column in schema))
 
     console.heading("2. Split it")
@@ -64,6 +64,7 @@ def run(output: str | None = None, epochs: int = 30) -> None:
     saved_model = str(folder / "saved_model")
     tlo.export_saved_model(server, saved_model, signatures=("path", "rows"))
     console.line(f"SavedModel: {saved_model}")
+    console.line("signatures: path (the serving default; files to read), rows (CSV text, as a request brings it)")
 
     console.heading("5. Predict in a process that imports only TensorFlow")
     expected = [species for species, _ in answers]
@@ -83,7 +84,7 @@ def run(output: str | None = None, epochs: int = 30) -> None:
     console.line(f"the same {len(expected)} answers")
 
     console.heading("Try it yourself")
-    console.line(shlex.join(["python", script, saved_model, held_out_csv]))
+    console.line(shlex.join([sys.executable, script, saved_model, held_out_csv]))
 
 
 def _empty_folder(output: str | None) -> Path:
@@ -131,7 +132,7 @@ def _same(name: str, received: list[str], expected: list[str]) -> None:
 def _show(path: str, pairs: list[list[str]], truth: list[str]) -> None:
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    shown = {"island": "island", "sex": "sex", "bill": "bill_length_mm", "mass": "body_mass_g"}
+    shown = {"island": "island", "sex": "sex", "bill mm": "bill_length_mm", "mass g": "body_mass_g"}
     some = range(0, len(rows), max(1, len(rows) // 7))
     lines = [[*(rows[i][name] for name in shown.values()), *pairs[i], truth[i]] for i in some]
     console.table([*shown, "predicted", "probability", "true"], lines)
