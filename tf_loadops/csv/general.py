@@ -11,19 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from tf_loadops.csv import messages
+from tf_loadops.csv.blocks import Blocks, count, fill, groups_of, without_stand_in
 from tf_loadops.csv.fields import split_fields
 from tf_loadops.csv.header import find_columns
 from tf_loadops.csv.options import Options
 from tf_loadops.csv.records import Records, split_records
 from tf_loadops.csv.text import Text
-from tf_loadops.csv.values import MISSING, OK, parse_values
+from tf_loadops.csv.values import MISSING, OK, Values, parse_values
 from tf_loadops.errors import gate
 from tf_loadops.schema import Schema
-from tf_loadops.table import Table
 
 Tensor = Any
-
-_NO_VALUE = {"float32": np.nan, "float64": np.nan, "int32": 0, "int64": 0, "bool": False, "string": ""}
 
 
 class _Rows(NamedTuple):
@@ -46,7 +44,7 @@ class _Rows(NamedTuple):
     index: Tensor
 
 
-def parse_text(text: Text, options: Options, name: Tensor) -> Table:
+def parse_general(text: Text, options: Options, name: Tensor) -> Blocks:
     """Parses a CSV text.
 
     Args:
@@ -55,69 +53,46 @@ def parse_text(text: Text, options: Options, name: Tensor) -> Table:
       name: string scalar, what messages call the text.
 
     Returns:
-      The table; `counts["bytes"]` is the text's length.
+      The blocks of `options.selected`.
 
     Raises:
       tf.errors.InvalidArgumentError: at run time, with line and column.
     """
     records = split_records(text, options.schema.dialect, name)
-    table = parse_records(records, text, options, options.schema.dialect.header, name)
-    table.counts["bytes"] = tf.cast(tf.strings.length(text.text), tf.int64)
-    return table
+    return parse_records(records, text, options, options.schema.dialect.header, name)
 
 
-def parse_records(records: Records, text: Text, options: Options, header: bool, name: Tensor) -> Table:
+def parse_records(records: Records, text: Text, options: Options, header: bool, name: Tensor) -> Blocks:
     """Parses records; `header` says whether the first of them names the columns."""
     rows = _rows(records, text, options, header, name)
-    blocks = [_Block(rows, options.selected, group, text) for group in _groups(options.selected)]
+    schema = options.selected
+    groups = groups_of(schema)
+    parsed = [_parse_group(rows, schema, group, text) for group in groups]
     fits = tf.equal(rows.width, rows.expected)
     bad = ~fits
-    for block in blocks:
-        bad |= tf.reduce_any(tf.not_equal(block.trouble, OK), axis=1)
+    for part in parsed:
+        bad |= tf.reduce_any(tf.not_equal(part.trouble, OK), axis=1)
     bad_rows = tf.reduce_sum(tf.cast(bad, tf.int64))
 
-    columns: dict[str, Tensor] = {}
-    validity: dict[str, Tensor] = {}
-    for block in blocks:
-        valid = block.valid & fits[:, None]
-        values = tf.where(valid, block.values, tf.constant(block.defaults, block.values.dtype)[None, :])
-        if options.on_bad_row == "skip":
-            valid, values = valid[~bad], values[~bad]
-        for i, (v, mask) in enumerate(zip(tf.unstack(values, axis=1), tf.unstack(valid, axis=1), strict=True)):
-            column = options.columns[block.group[i]]
-            columns[column], validity[column] = tf.ensure_shape(v, [None]), tf.ensure_shape(mask, [None])
-    table = Table({c: columns[c] for c in options.columns}, {c: validity[c] for c in options.columns}, {})
-    table.counts.update(_counts(table, bad_rows))
+    valid = [~part.missing & tf.equal(part.trouble, OK) & fits[:, None] for part in parsed]
+    values = [fill(part.values, mask, schema, group) for part, mask, group in zip(parsed, valid, groups, strict=True)]
+    if options.on_bad_row == "skip":
+        values, valid = [tensor[~bad] for tensor in values], [mask[~bad] for mask in valid]
+    blocks = Blocks(tuple(values), tuple(valid), count(valid, bad_rows, text.text))
     if options.on_bad_row == "raise":
-        table = gate(tf.equal(bad_rows, 0), lambda: _first_trouble(rows, blocks, bad, fits, options, name), table)
-    return table
+        trouble = [part.trouble for part in parsed]
+        blocks = gate(tf.equal(bad_rows, 0), lambda: _first_trouble(rows, trouble, bad, fits, options, name), blocks)
+    return blocks
 
 
-class _Block:
-    """The columns of one dtype and one set of NA words, parsed at once."""
-
-    def __init__(self, rows: _Rows, schema: Schema, group: list[int], text: Text) -> None:
-        self.group = group
-        column = schema.columns[group[0]]
-        at = rows.start[:, None] + tf.gather(rows.index, group)[None, :]
-        fields = tf.gather(rows.fields, tf.minimum(at, tf.size(rows.fields, out_type=tf.int64) - 1))
-        parsed = parse_values(fields, column.dtype, schema.na_words(column), text.has_high)
-        self.values = parsed.values
-        self.trouble = parsed.trouble
-        if column.dtype not in ("float32", "float64", "string"):
-            unnamed = tf.constant([schema.columns[i].default is None for i in group])
-            self.trouble = tf.where(parsed.missing & unnamed, tf.constant(MISSING, tf.int8), self.trouble)
-        self.valid = ~parsed.missing & tf.equal(self.trouble, OK)
-        self.defaults = [
-            _NO_VALUE[column.dtype] if schema.columns[i].default is None else schema.columns[i].default for i in group
-        ]
-
-
-def _groups(schema: Schema) -> list[list[int]]:
-    groups: dict[Any, list[int]] = {}
-    for i, column in enumerate(schema):
-        groups.setdefault((column.dtype, schema.na_words(column)), []).append(i)
-    return list(groups.values())
+def _parse_group(rows: _Rows, schema: Schema, group: list[int], text: Text) -> Values:
+    """Parses the columns of one dtype and one set of NA words at once."""
+    column = schema.columns[group[0]]
+    at = rows.start[:, None] + tf.gather(rows.index, group)[None, :]
+    fields = tf.gather(rows.fields, tf.minimum(at, tf.size(rows.fields, out_type=tf.int64) - 1))
+    parsed = parse_values(fields, column.dtype, schema.na_words(column), text.has_high)
+    nothing_to_say = parsed.missing & tf.constant(without_stand_in(schema, group))
+    return parsed._replace(trouble=tf.where(nothing_to_say, tf.constant(MISSING, tf.int8), parsed.trouble))
 
 
 def _rows(records: Records, text: Text, options: Options, header: bool, name: Tensor) -> _Rows:
@@ -140,21 +115,15 @@ def _rows(records: Records, text: Text, options: Options, header: bool, name: Te
     return _Rows(fields.values, splits[:-1], splits[1:] - splits[:-1], expected, line, index)
 
 
-def _counts(table: Table, bad_rows: Tensor) -> dict[str, Tensor]:
-    masks = list(table.validity.values())
-    missing = tf.add_n([tf.reduce_sum(tf.cast(~mask, tf.int64)) for mask in masks])
-    return {"rows": tf.size(masks[0], out_type=tf.int64), "bad_rows": bad_rows, "missing": missing}
-
-
 def _first_trouble(
-    rows: _Rows, blocks: list[_Block], bad: Tensor, fits: Tensor, options: Options, name: Tensor
+    rows: _Rows, troubles: list[Tensor], bad: Tensor, fits: Tensor, options: Options, name: Tensor
 ) -> Tensor:
     row = tf.argmax(bad)
     line = rows.line[row]
-    order = np.argsort([i for block in blocks for i in block.group])
+    order = np.argsort([i for group in groups_of(options.selected) for i in group])
 
     def field() -> Tensor:
-        trouble = tf.gather(tf.concat([block.trouble[row] for block in blocks], 0), order)
+        trouble = tf.gather(tf.concat([trouble[row] for trouble in troubles], 0), order)
         column = tf.argmax(tf.not_equal(trouble, OK))
         text = tf.gather(rows.fields, rows.start[row] + tf.gather(rows.index, column))
         return messages.bad_field(name, line, column, options.selected, text, tf.gather(trouble, column))

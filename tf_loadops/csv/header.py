@@ -28,8 +28,7 @@ def find_columns(header: Tensor, line: Tensor, schema: Schema, name: Tensor) -> 
     Raises:
       tf.errors.InvalidArgumentError: at run time, if a column is not in the header, or is there more than once.
     """
-    same = tf.equal(header[None, :], tf.constant(schema.names)[:, None])
-    times = tf.reduce_sum(tf.cast(same, tf.int32), axis=1)
+    index, times = positions(header, schema)
 
     def absent() -> Tensor:
         return messages.no_such_column(name, line, tf.argmax(tf.equal(times, 0)), header, schema)
@@ -38,6 +37,11 @@ def find_columns(header: Tensor, line: Tensor, schema: Schema, name: Tensor) -> 
         column = tf.argmax(times > 1)
         return messages.column_twice(name, line, column, tf.gather(times, column), schema)
 
-    same = gate(tf.reduce_all(times > 0), absent, same)
-    same = gate(tf.reduce_all(times < 2), twice, same)
-    return tf.argmax(same, axis=1)
+    index = gate(tf.reduce_all(times > 0), absent, index)
+    return gate(tf.reduce_all(times < 2), twice, index)
+
+
+def positions(header: Tensor, schema: Schema) -> tuple[Tensor, Tensor]:
+    """Where each column first stands in a header, int64 [columns], and how often, int32 [columns]."""
+    same = tf.equal(header[None, :], tf.constant(schema.names)[:, None])
+    return tf.argmax(same, axis=1), tf.reduce_sum(tf.cast(same, tf.int32), axis=1)

@@ -9,12 +9,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.csv.general import parse_records, parse_text
+from tf_loadops.csv.blocks import to_table
 from tf_loadops.csv.options import Options, make_options
-from tf_loadops.csv.records import Records
-from tf_loadops.csv.text import contains, examine, inflate, last_byte
-from tf_loadops.errors import gate, plainly
-from tf_loadops.paths import read_bytes
+from tf_loadops.csv.sources import parse_blocks, read_blocks
+from tf_loadops.errors import LoadError, plainly
 from tf_loadops.schema import UNSET, Schema
 from tf_loadops.table import Table
 
@@ -79,7 +77,7 @@ def read_csv(
     options = make_options(
         schema, columns, on_bad_row, allow_empty, engine, delimiter, header, quote, comment, na_values
     )
-    return run(_read, as_strings(path), options)
+    return run(read_table, as_strings(path), options)
 
 
 def parse_csv(
@@ -131,7 +129,7 @@ def parse_csv(
     options = make_options(
         schema, columns, on_bad_row, allow_empty, engine, delimiter, header, quote, comment, na_values
     )
-    return run(_parse, as_strings(text), options)
+    return run(parse_table, as_strings(text), options)
 
 
 def as_strings(value: Any) -> Tensor:
@@ -144,12 +142,12 @@ def as_strings(value: Any) -> Tensor:
     return tf.constant(os.fspath(value) if isinstance(value, os.PathLike) else value, tf.string)
 
 
-def run(function: Callable[[Tensor, Options], Table], source: Tensor, options: Options) -> Table:
+def run(function: Callable[[Tensor, Options], Any], source: Tensor, options: Options) -> Any:
     """Calls a graph function of a source: inlined in a graph, as one compiled graph when called eagerly."""
     if source.shape.rank not in (0, 1):
-        raise ValueError(
+        raise LoadError(
             f"A source is a string scalar or vector. Received: a tensor of shape {source.shape}. "
-            "Give the tensor a rank with tf.ensure_shape or tf.reshape."
+            "Give it a rank with tf.reshape or tf.ensure_shape."
         )
     if not tf.executing_eagerly():
         return function(source, options)
@@ -158,77 +156,16 @@ def run(function: Callable[[Tensor, Options], Table], source: Tensor, options: O
 
 
 @functools.lru_cache(maxsize=256)
-def _graph(function: Callable[[Tensor, Options], Table], rank: int, options: Options) -> Any:
+def _graph(function: Callable[[Tensor, Options], Any], rank: int, options: Options) -> Any:
     spec = tf.TensorSpec([None] * rank, tf.string)
     return tf.function(lambda source: function(source, options), input_signature=[spec], autograph=False)
 
 
-def _read(path: Tensor, options: Options) -> Table:
-    if path.shape.rank == 0:
-        return _read_file(path, options)
-    path = gate(tf.size(path) > 0, lambda: tf.constant("No path was given: the vector of paths is empty."), path)
-    return _concatenated(path, options)
+def read_table(path: Tensor, options: Options) -> Table:
+    """The graph function under `read_csv`."""
+    return to_table(read_blocks(path, options), options.selected)
 
 
-def _read_file(path: Tensor, options: Options) -> Table:
-    text = examine(inflate(read_bytes(path), path), options.schema.dialect.quote, path)
-    return parse_text(text, options, path)
-
-
-def _concatenated(paths: Tensor, options: Options) -> Table:
-    """Reads file after file; rows in the order of the paths."""
-    size = tf.size(paths)
-
-    def arrays(dtypes: list[Any]) -> list[Any]:
-        return [tf.TensorArray(d, size, element_shape=[None], infer_shape=False) for d in dtypes]
-
-    def body(i: Tensor, columns: list[Any], validity: list[Any], counts: dict[str, Tensor]) -> Any:
-        table = _read_file(paths[i], options)
-        columns = [array.write(i, table.columns[c]) for array, c in zip(columns, options.columns, strict=True)]
-        validity = [array.write(i, table.validity[c]) for array, c in zip(validity, options.columns, strict=True)]
-        return i + 1, columns, validity, {key: counts[key] + table.counts[key] for key in counts}
-
-    zero = {key: tf.constant(0, tf.int64) for key in ("rows", "bad_rows", "missing", "bytes")}
-    start = (0, arrays([c.tf_dtype for c in options.selected]), arrays([tf.bool] * len(options.columns)), zero)
-    # One file at a time: the first bad one is the one reported, and memory holds one text.
-    _, columns, validity, counts = tf.while_loop(lambda i, *_: i < size, body, start, parallel_iterations=1)
-    names = options.columns
-    return Table(
-        {c: array.concat() for c, array in zip(names, columns, strict=True)},
-        {c: array.concat() for c, array in zip(names, validity, strict=True)},
-        counts,
-    )
-
-
-def _parse(text: Tensor, options: Options) -> Table:
-    quote = options.schema.dialect.quote
-    if text.shape.rank == 0:
-        name = tf.constant("<text>")
-        return parse_text(examine(inflate(text, name), quote, name), options, name)
-    name = tf.constant("<rows>")
-    body = examine(tf.strings.reduce_join(text, separator="\n"), quote, name)
-    return _parse_rows(text, body, options, name)
-
-
-def _parse_rows(rows: Tensor, body: Any, options: Options, name: Tensor) -> Table:
-    """Parses one record per element, so that the n-th row of the result is the n-th of the request."""
-    quote = options.schema.dialect.quote
-    for end in ("\n", "\r"):
-        length = tf.strings.length(rows) - tf.cast(tf.equal(last_byte(rows), end), tf.int32)
-        rows = tf.strings.substr(rows, tf.zeros_like(length), length)
-    line = tf.range(1, tf.size(rows, out_type=tf.int64) + 1)
-    torn = contains(rows, "\n") | contains(rows, "\r")
-    if quote is not None:
-        # Balanced quotes may hold line ends; the fields are looked at later.
-        odd = tf.strings.split(rows, quote).row_lengths() % 2 == 0
-        torn = (torn & ~contains(rows, quote)) | odd
-
-    def several() -> Tensor:
-        at = tf.strings.as_string(line[torn][0])
-        return tf.strings.join([name, ":", at, ": an element of a vector of rows is one whole CSV record; this one "
-                                "holds a line end outside quotes, or a quote that is never closed."])
-
-    rows = gate(~tf.reduce_any(torn), several, rows)
-    table = parse_records(Records(rows, line), body, options, False, name)
-    table.counts["bytes"] = tf.reduce_sum(tf.cast(tf.strings.length(rows), tf.int64))
-    return table
+def parse_table(text: Tensor, options: Options) -> Table:
+    """The graph function under `parse_csv`."""
+    return to_table(parse_blocks(text, options), options.selected)

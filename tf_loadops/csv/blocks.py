@@ -1,0 +1,95 @@
+"""Blocks: the columns of a read, kept together by type, before they become a Table or a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_loadops.schema import Schema
+from tf_loadops.table import Table
+
+Tensor = Any
+
+COUNTS = ("rows", "bad_rows", "missing", "bytes")
+_NO_VALUE = {"float32": np.nan, "float64": np.nan, "int32": 0, "int64": 0, "bool": False, "string": ""}
+
+
+class Blocks(NamedTuple):
+    """What was read, one block for each group of `groups_of(schema)`.
+
+    Attributes:
+      values: Tensors [rows, columns of the group]; where missing, the column's stand-in.
+      valid: bool Tensors of the same shapes.
+      counts: dict of int64 scalars, as in a Table.
+    """
+
+    values: tuple[Tensor, ...]
+    valid: tuple[Tensor, ...]
+    counts: dict[str, Tensor]
+
+
+def groups_of(schema: Schema) -> list[list[int]]:
+    """Groups columns that are parsed alike: same dtype, same NA words. Each group lists their positions."""
+    groups: dict[Any, list[int]] = {}
+    for i, column in enumerate(schema):
+        groups.setdefault((column.dtype, schema.na_words(column)), []).append(i)
+    return list(groups.values())
+
+
+def fill(values: Tensor, valid: Tensor, schema: Schema, group: Sequence[int]) -> Tensor:
+    """Puts each column's stand-in where there is no valid value."""
+    columns = [schema.columns[i] for i in group]
+    stand_in = [_NO_VALUE[c.dtype] if c.default is None else c.default for c in columns]
+    return tf.where(valid, values, tf.constant(stand_in, values.dtype)[None, :])
+
+
+def without_stand_in(schema: Schema, group: Sequence[int]) -> list[bool]:
+    """Which columns of a group have nothing that could stand for a missing value: integers and bools by themselves."""
+    columns = [schema.columns[i] for i in group]
+    return [c.default is None and c.dtype in ("int32", "int64", "bool") for c in columns]
+
+
+def count(valid: Sequence[Tensor], bad_rows: Tensor, text: Tensor) -> dict[str, Tensor]:
+    """The counts of a read."""
+    missing = tf.add_n([tf.reduce_sum(tf.cast(~mask, tf.int64)) for mask in valid])
+    size = tf.cast(tf.strings.length(text), tf.int64)
+    return {"rows": tf.shape(valid[0], tf.int64)[0], "bad_rows": bad_rows, "missing": missing, "bytes": size}
+
+
+def to_table(blocks: Blocks, schema: Schema) -> Table:
+    """Cuts blocks into columns, in the schema's order."""
+    columns: dict[str, Any] = dict.fromkeys(schema.names)
+    validity: dict[str, Any] = dict.fromkeys(schema.names)
+    for group, values, valid in zip(groups_of(schema), blocks.values, blocks.valid, strict=True):
+        parts = zip(group, tf.unstack(values, axis=1), tf.unstack(valid, axis=1), strict=True)
+        for i, value, mask in parts:
+            columns[schema.names[i]], validity[schema.names[i]] = value, mask
+    return Table(columns, validity, blocks.counts)
+
+
+def to_matrix(blocks: Blocks, schema: Schema, names: Sequence[str], dtype: Any) -> tuple[Tensor, Tensor]:
+    """Joins the blocks of numbers and bools into one matrix, without a copy where they are one already.
+
+    Args:
+      blocks: what was read.
+      schema: its schema.
+      names: the columns, in the order of the result.
+      dtype: the matrix' dtype.
+
+    Returns:
+      The matrix [rows, columns], and a bool matrix of where it is valid.
+    """
+    wanted = [schema.names.index(name) for name in names]
+    groups = groups_of(schema)
+    used = [g for g, group in enumerate(groups) if set(group) & set(wanted)]
+    order = [i for g in used for i in groups[g]]
+    values = [tf.cast(blocks.values[g], dtype) for g in used]
+    valid = [blocks.valid[g] for g in used]
+    x, mask = (parts[0] if len(parts) == 1 else tf.concat(parts, 1) for parts in (values, valid))
+    if order != wanted:
+        at = [order.index(i) for i in wanted]
+        x, mask = tf.gather(x, at, axis=1), tf.gather(mask, at, axis=1)
+    return x, mask

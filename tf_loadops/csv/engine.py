@@ -1,0 +1,103 @@
+"""Which engine parses a text: the numeric one where it can and pays, the general one everywhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.csv.blocks import Blocks, count, fill, groups_of, without_stand_in
+from tf_loadops.csv.general import parse_general
+from tf_loadops.csv.header import positions
+from tf_loadops.csv.numeric import parse_numeric
+from tf_loadops.csv.options import Options
+from tf_loadops.csv.text import Text, last_byte
+from tf_loadops.errors import LoadError
+
+Tensor = Any
+
+# Below this the general engine is done before a compiled program pays; see benchmarks/csv_read.py.
+AUTO_BYTES = 1 << 18
+_HEADER_BYTES = 1 << 16
+
+
+def parse_text(text: Text, options: Options, name: Tensor) -> Blocks:
+    """Parses a CSV text with the engine that `options` asks for.
+
+    The numeric engine reads only texts in which nothing needs a second look; whatever it declines, the general engine
+    reads or refuses, so that the result never depends on the choice.
+
+    Args:
+      text: the text with its flags.
+      options: what to read, and how.
+      name: string scalar, what messages call the text.
+
+    Returns:
+      The blocks of `options.selected`.
+
+    Raises:
+      LoadError: at once, if engine="numeric" is asked for columns that are text.
+      tf.errors.InvalidArgumentError: at run time, with line and column.
+    """
+    strings = [column.name for column in options.selected if not column.is_numeric]
+    if options.engine == "numeric" and strings:
+        raise LoadError(
+            f"The numeric engine reads numbers and bools, but {', '.join(map(repr, strings))} hold text. "
+            'Leave them out with columns=[...], or pass engine="auto".'
+        )
+    if options.engine == "general" or strings or options.schema.dialect.comment is not None:
+        return parse_general(text, options, name)
+
+    worth = ~text.has_quote
+    if options.engine == "auto":
+        worth &= tf.strings.length(text.text) >= AUTO_BYTES
+    blocks, clean = tf.cond(worth, lambda: _numeric(text, options), lambda: _nothing(options))
+    return tf.cond(clean, lambda: blocks, lambda: parse_general(text, options, name))
+
+
+def _numeric(text: Text, options: Options) -> tuple[Blocks, Tensor]:
+    schema = options.selected
+    offset, width, index, found = _layout(text.text, options)
+    words = [schema.na_words(column) for column in schema]
+    dtypes = [column.dtype for column in schema]
+    result = parse_numeric(text.text, offset, width, index, dtypes, options.schema.dialect.delimiter, words)
+    of_dtype = {d: [i for i, dtype in enumerate(dtypes) if dtype == d] for d in dtypes}
+
+    values, valid, clean = [], [], result.clean & found
+    for group in groups_of(schema):
+        dtype = dtypes[group[0]]
+        value, missing = result.values[dtype], result.missing[dtype]
+        if group != of_dtype[dtype]:
+            at = [of_dtype[dtype].index(i) for i in group]
+            value, missing = tf.gather(value, at, axis=1), tf.gather(missing, at, axis=1)
+        clean &= ~tf.reduce_any(missing & tf.constant(without_stand_in(schema, group)))
+        any_missing = tf.reduce_any(missing)
+        value = tf.cond(any_missing, lambda v=value, m=missing, g=group: fill(v, ~m, schema, g), lambda v=value: v)
+        values.append(tf.ensure_shape(value, [None, len(group)]))
+        valid.append(tf.ensure_shape(~missing, [None, len(group)]))
+    clean &= tf.shape(values[0])[0] > 0
+    return Blocks(tuple(values), tuple(valid), count(valid, tf.constant(0, tf.int64), text.text)), clean
+
+
+def _layout(text: Tensor, options: Options) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where the rows begin, how many fields they have, and which are wanted; False if the header is not plain."""
+    schema = options.schema
+    if not schema.dialect.header:
+        index = tf.constant([schema.names.index(name) for name in options.columns], tf.int64)
+        return tf.constant(0), tf.constant(len(schema), tf.int64), index, tf.constant(True)
+    head = tf.strings.split(tf.strings.substr(text, 0, _HEADER_BYTES), "\n")
+    line = head[0]
+    offset = tf.strings.length(line) + 1
+    length = tf.strings.length(line) - tf.cast(tf.equal(last_byte(line), "\r"), tf.int32)
+    names = tf.strings.split(tf.strings.substr(line, 0, length), schema.dialect.delimiter)
+    index, times = positions(names, options.selected)
+    found = (tf.size(head) > 1) & (length > 0) & tf.reduce_all(tf.equal(times, 1))
+    return tf.where(found, offset, 0), tf.size(names, tf.int64), index, found
+
+
+def _nothing(options: Options) -> tuple[Blocks, Tensor]:
+    groups = groups_of(options.selected)
+    dtypes = [options.selected.columns[group[0]].tf_dtype for group in groups]
+    values = tuple(tf.zeros([0, len(g)], dtype) for g, dtype in zip(groups, dtypes, strict=True))
+    valid = tuple(tf.zeros([0, len(g)], tf.bool) for g in groups)
+    return Blocks(values, valid, count(valid, tf.constant(0, tf.int64), tf.constant(""))), tf.constant(False)

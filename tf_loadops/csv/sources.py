@@ -1,0 +1,92 @@
+"""Where CSV text comes from: a file, several files one after another, a text in memory, rows of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.csv.blocks import COUNTS, Blocks, groups_of
+from tf_loadops.csv.engine import parse_text
+from tf_loadops.csv.general import parse_records
+from tf_loadops.csv.options import Options
+from tf_loadops.csv.records import Records
+from tf_loadops.csv.text import Text, contains, examine, inflate, last_byte
+from tf_loadops.errors import gate
+from tf_loadops.paths import read_bytes
+
+Tensor = Any
+
+
+def read_blocks(path: Tensor, options: Options) -> Blocks:
+    """Reads a file, or the files of a vector of paths; rows in the order of the paths."""
+    if path.shape.rank == 0:
+        return _read_file(path, options)
+    path = gate(tf.size(path) > 0, lambda: tf.constant("No path was given: the vector of paths is empty."), path)
+    return _concatenated(path, options)
+
+
+def parse_blocks(text: Tensor, options: Options) -> Blocks:
+    """Parses a whole text, or a vector of records."""
+    quote = options.schema.dialect.quote
+    if text.shape.rank == 0:
+        name = tf.constant("<text>")
+        return parse_text(examine(inflate(text, name), quote, name), options, name)
+    name = tf.constant("<rows>")
+    return _parse_rows(text, examine(tf.strings.reduce_join(text, separator="\n"), quote, name), options, name)
+
+
+def _read_file(path: Tensor, options: Options) -> Blocks:
+    text = examine(inflate(read_bytes(path), path), options.schema.dialect.quote, path)
+    return parse_text(text, options, path)
+
+
+def _concatenated(paths: Tensor, options: Options) -> Blocks:
+    size = tf.size(paths)
+    groups = groups_of(options.selected)
+
+    def arrays(dtypes: list[Any]) -> tuple[Any, ...]:
+        return tuple(
+            tf.TensorArray(dtype, size, element_shape=[None, len(group)], infer_shape=False)
+            for dtype, group in zip(dtypes, groups, strict=True)
+        )
+
+    def body(i: Tensor, blocks: Blocks) -> Any:
+        read = _read_file(paths[i], options)
+        values = tuple(array.write(i, part) for array, part in zip(blocks.values, read.values, strict=True))
+        valid = tuple(array.write(i, part) for array, part in zip(blocks.valid, read.valid, strict=True))
+        return i + 1, Blocks(values, valid, {key: blocks.counts[key] + read.counts[key] for key in COUNTS})
+
+    dtypes = [options.selected.columns[group[0]].tf_dtype for group in groups]
+    zero = {key: tf.constant(0, tf.int64) for key in COUNTS}
+    start = Blocks(arrays(dtypes), arrays([tf.bool] * len(groups)), zero)
+    # One file at a time: the first bad one is the one reported, and memory holds one text.
+    _, end = tf.while_loop(lambda i, _: i < size, body, (0, start), parallel_iterations=1)
+    values, valid = (tuple(array.concat() for array in part) for part in (end.values, end.valid))
+    return Blocks(values, valid, end.counts)
+
+
+def _parse_rows(rows: Tensor, text: Text, options: Options, name: Tensor) -> Blocks:
+    """Parses one record per element, so that the n-th row of the result is the n-th of the request."""
+    quote = options.schema.dialect.quote
+    for end in ("\n", "\r"):
+        length = tf.strings.length(rows) - tf.cast(tf.equal(last_byte(rows), end), tf.int32)
+        rows = tf.strings.substr(rows, tf.zeros_like(length), length)
+    line = tf.range(1, tf.size(rows, out_type=tf.int64) + 1)
+    torn = contains(rows, "\n") | contains(rows, "\r")
+    if quote is not None:
+        # Balanced quotes may hold line ends; the fields are looked at later.
+        odd = tf.equal(tf.strings.split(rows, quote).row_lengths() % 2, 0)
+        torn = (torn & ~contains(rows, quote)) | odd
+
+    def several() -> Tensor:
+        return tf.strings.join(
+            [
+                name, ":", tf.strings.as_string(line[torn][0]),
+                ": an element of a vector of rows is one whole CSV record; this one holds a line end outside quotes, "
+                "or a quote that is never closed.",
+            ]
+        )
+
+    rows = gate(~tf.reduce_any(torn), several, rows)
+    return parse_records(Records(rows, line), text, options, False, name)
