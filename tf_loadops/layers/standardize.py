@@ -188,7 +188,7 @@ class Standardize(keras.layers.Layer):
         else:
             source = open_source(x, batch_size, rows)
             self._require(source.columns, (None, source.columns))
-            moments = moments_of(source, names=self.names, state=state, verbose=verbose)
+            moments = moments_of(source, names=self.names or source.names, state=state, verbose=verbose)
         self._build_once((None, moments.count.shape[0]))
         self._require(moments.count.shape[0], (None, moments.count.shape[0]))
         self._assign(moments if reset else self.moments.merge(moments))

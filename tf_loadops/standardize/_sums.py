@@ -76,7 +76,8 @@ def _complete(x: Tensor) -> tuple[Tensor, ...]:
     least, most = tf.cast(tf.reduce_min(x, 0), tf.float64), tf.cast(tf.reduce_max(x, 0), tf.float64)
     if tf.as_dtype(x.dtype).is_integer:
         empty = tf.equal(tf.shape(x)[0], 0)  # integers have no infinity to be the smallest of nothing
-        least, most = tf.where(empty, _INFINITY, least), tf.where(empty, -_INFINITY, most)
+        infinity = tf.constant(_INFINITY, tf.float64)
+        least, most = tf.where(empty, infinity, least), tf.where(empty, -infinity, most)
     x = tf.cast(x, tf.float64)
     ones = tf.ones([1, tf.shape(x)[0]], tf.float64)
     count = tf.zeros_like(least) + tf.cast(tf.shape(x)[0], tf.float64)
@@ -123,8 +124,10 @@ def _valid(x: Tensor, share: Tensor | None, validity: Tensor | None) -> Tensor:
 
 def _flat(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """All axes but the last one made into rows."""
-    x = tf.convert_to_tensor(x)
-    if not (x.dtype.is_floating or x.dtype.is_integer or x.dtype.is_bool):
+    # A list of floats is float64, as in Python, not float32.
+    x = tf.convert_to_tensor(x, dtype_hint=tf.float64 if isinstance(x, (list, tuple)) else None)
+    x = tf.cast(x, tf.uint8) if x.dtype.is_bool else x
+    if not (x.dtype.is_floating or x.dtype.is_integer):
         raise LoadError(f"Moments are taken of real numbers. Received: dtype={x.dtype.name}.")
     if x.shape.rank is None or x.shape.rank < 2:
         raise LoadError(

@@ -24,11 +24,13 @@ class Source(NamedTuple):
       rows: their number of rows, None if not known beforehand.
       parts: given how many batches to skip, yields `(moments, rows, batches)` of the parts that follow, each a few
         million values large.
+      names: the columns' names, None if not known.
     """
 
     columns: int
     rows: int | None
     parts: Callable[[int], Iterator[Step]]
+    names: list[str] | None = None
 
 
 def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source:
@@ -70,7 +72,8 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
         dataset = source.dataset(batch_size=batch_size)
         if isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) == 2:
             dataset = dataset.map(lambda x, y: x)  # a loader with a label yields (features, label)
-        return _of_dataset(dataset, rows, 'Use a loader with output="matrix".')
+        opened = _of_dataset(dataset, rows, 'Use a loader with output="matrix".')
+        return opened._replace(names=getattr(source, "features", None))
     return _of_array(source, batch_size)
 
 
