@@ -1,0 +1,1 @@
+"""Byte-tensor primitives that the formats share."""

@@ -1,0 +1,339 @@
+"""The numeric CSV engine: bytes to typed columns in chunks, most of the work in XLA programs.
+
+A chunk of rows goes through `numeric_scan` (one pass over its words, compiled), `tf.where` (separators), and
+`numeric_short` or `numeric_long` with `numeric_types` (blocks of fields, compiled). What those leave as hard, and all
+that is no number, goes to `numeric_patch`, which reads it as text. Shapes are fixed, so a process compiles one scan for
+all files and at most two block programs for a list of column types.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla as tfxla
+
+from tf_loadops.bytesops.swar import repeat, u64
+from tf_loadops.csv.numeric_patch import patch
+from tf_loadops.csv.numeric_scan import (
+    CR,
+    HEAD,
+    LF,
+    NUL,
+    QUOTE,
+    Scan,
+    Separators,
+    ends_rows,
+    locate,
+    row_end,
+    scan,
+)
+from tf_loadops.csv.numeric_short import pack, read_short, unpack, windows
+from tf_loadops.csv.numeric_types import Group, Typed, by_division, typed
+
+Tensor = Any
+
+CHUNK = 2 << 20  # bytes: small enough for the second-level caches, large enough for few calls
+_BLOCK = 1 << 16  # fields of one call of a block program
+_NEAR = 4096  # where the last row end of a chunk is looked for first
+_LIMIT = 2**31 - 1 - 2 * CHUNK  # string lengths are int32
+
+_xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
+
+
+def use_xla(on: bool) -> bool:
+    """Chooses whether graphs built from now on compile their programs; the values are the same.
+
+    Args:
+      on: True to compile (the default, unless the environment says `TF_LOADOPS_XLA=0`), False to run op by op.
+
+    Returns:
+      The setting before.
+
+    Example:
+      >>> use_xla(use_xla(False))
+      False
+    """
+    global _xla
+    before, _xla = _xla, on
+    return before
+
+
+class NumericResult(NamedTuple):
+    """What was parsed; only `clean` means anything where it is False.
+
+    Attributes:
+      values: per dtype (as in `groups_of`) a Tensor [rows, its columns], in the order asked for.
+      missing: per dtype a bool Tensor of the same shape; values there are NaN, 0 or False.
+      clean: bool scalar, whether the text is one that this engine reads.
+    """
+
+    values: dict[str, Tensor]
+    missing: dict[str, Tensor]
+    clean: Tensor
+
+
+def parse_numeric(
+    text: Tensor,
+    offset: Tensor,
+    n_file_columns: Tensor,
+    index: Tensor,
+    dtypes: Sequence[str],
+    delimiter: str = ",",
+    na_words: Sequence[Sequence[str]] | None = None,
+) -> NumericResult:
+    r"""Parses the rows of a CSV text whose wanted columns are numbers and bools.
+
+    Args:
+      text: string scalar, the text; blank lines, quotes and NULs make it unclean.
+      offset: integer scalar, the byte at which the first row begins: behind the header, or 0.
+      n_file_columns: integer scalar, how many fields a row has.
+      index: integer [k], which of them are wanted; others are skipped and may hold any text.
+      dtypes: k names out of float32, float64, int32, int64 and bool.
+      delimiter: one ASCII character.
+      na_words: for each of the k columns, the words that mean "missing"; only "" by default.
+
+    Returns:
+      The result. It is unclean where a row has another number of fields than `n_file_columns`, where a wanted field
+      is neither a value of its dtype nor missing, and where the text holds anything that only the general engine reads
+      or words a refusal for.
+
+    Example:
+      >>> result = parse_numeric(tf.constant("1,x,.5\n2,y,\n"), 0, 3, [2, 0], ("float32", "int64"))
+      >>> bool(result.clean), result.values["int64"].numpy().tolist(), result.missing["float32"].numpy().tolist()
+      (True, [[1], [2]], [[False], [True]])
+    """
+    if tf.executing_eagerly():
+        arguments = (tf.constant(text), offset, n_file_columns, index)
+        return tf.function(parse_numeric, autograph=False)(*arguments, tuple(dtypes), delimiter, na_words)
+    names = tuple(dtypes)
+    words = tuple(map(tuple, na_words)) if na_words is not None else (("",),) * len(names)
+    order = [i for dtype in dict.fromkeys(names) for i, name in enumerate(names) if name == dtype]
+    groups = tuple(
+        Group(dtype, tuple(words[i] for i in order if names[i] == dtype)) for dtype in dict.fromkeys(names)
+    )
+    wanted = tf.gather(tf.cast(index, tf.int64), order)
+    engine = _Engine(groups, ord(delimiter), tf.cast(n_file_columns, tf.int64), wanted)
+    table, clean = engine.run(text, tf.cast(offset, tf.int32))
+    missing = tf.split(table.missing, [len(g.words) for g in groups], axis=1) if len(groups) > 1 else [table.missing]
+    return NumericResult(
+        {group.dtype: part for group, part in zip(groups, table.values, strict=True)},
+        {group.dtype: part for group, part in zip(groups, missing, strict=True)},
+        clean,
+    )
+
+
+class _Engine:
+    """The engine for one call: static types, and the runtime tensors that every chunk needs."""
+
+    def __init__(self, groups: tuple[Group, ...], delimiter: int, fields: Tensor, wanted: Tensor) -> None:
+        self.groups = groups
+        self.delimiter = delimiter
+        self.columns = sum(len(group.words) for group in groups)
+        # A row of more fields than fit a chunk is found out chunk by chunk; here only nonsense is kept out.
+        self.possible = (fields > 0) & tf.reduce_all((wanted >= 0) & (wanted < fields))
+        self.fields = tf.maximum(fields, 1)
+        self.wanted = tf.clip_by_value(wanted, 0, self.fields - 1)
+        in_order = tf.reduce_all(tf.equal(wanted, tf.range(self.columns, dtype=tf.int64)))
+        self.everything = tf.equal(fields, self.columns) & in_order
+        self.block_rows = max(1, _BLOCK // self.columns)
+
+    def run(self, text: Tensor, offset: Tensor) -> tuple[Typed, Tensor]:
+        """All chunks, in parallel; the rows in order."""
+        size = tf.strings.length(text)
+        crlf, promising = _look(text, offset, size)
+        start_ok = self.possible & promising & (size <= _LIMIT) & (size >= 0)
+        end = tf.where(start_ok, size, offset)
+        tail = tf.where(crlf, "\r\n", "\n")
+        last = tf.strings.substr(text, tf.maximum(size - 1, 0), tf.minimum(size, 1))
+        tail = tf.where(tf.equal(last, "\n"), "", tf.where(tf.equal(last, "\r"), "\n", tail))
+
+        buffer = _whole(text, tf.where(end - offset > CHUNK, size, 0))
+        oks = tf.TensorArray(tf.bool, 0, dynamic_size=True, element_shape=[], infer_shape=False)
+
+        def body(i: Tensor, low: Tensor, arrays: Typed, oks: Any) -> Any:
+            high, found = _cut(text, low, end)
+            chunk = _window(text, buffer, low, high, size, tail)
+            part, ok = self._parse(chunk, lambda: tf.strings.substr(text, low, high - low), crlf)
+            arrays = tf.nest.map_structure(lambda array, value: array.write(i, value), arrays, part)
+            # Without a row end in a whole chunk there is no place to cut: the rest is left alone.
+            return i + 1, tf.where(found, high, end), arrays, oks.write(i, ok & found)
+
+        state = (tf.constant(0), offset, self._arrays(), oks)
+        _, _, arrays, oks = tf.while_loop(lambda i, low, *_: low < end, body, state, parallel_iterations=_parallel())
+        table = Typed(*tf.nest.map_structure(lambda array: array.concat(), arrays)[:2], ())
+        return table, start_ok & tf.reduce_all(oks.stack())
+
+    def _arrays(self, hard: bool = False) -> Typed:
+        def array(dtype: Any, columns: int) -> Any:
+            return tf.TensorArray(dtype, 0, dynamic_size=True, element_shape=[None, columns], infer_shape=False)
+
+        values = tuple(array(group.dtype, len(group.words)) for group in self.groups)
+        return Typed(values, array(tf.bool, self.columns), array(tf.bool, self.columns) if hard else ())
+
+    def _parse(self, chunk: _Window, piece: Callable[[], Tensor], crlf: Tensor) -> tuple[Typed, Tensor]:
+        found = Scan(*_program(_scan_program, self.delimiter, _xla)(chunk.words, chunk.bounds, crlf))
+        rows, count, strange = found.unpack()
+        usual = tf.equal(strange, 0) & tf.equal(count, rows * self.fields)
+        places = locate(found.markers, count)
+        eol = row_end(crlf)
+
+        def parse() -> tuple[Typed, Tensor]:
+            table, regular, any_hard, any_missing = self._blocks(chunk, places, rows, eol)
+            begin = tf.cast(chunk.bounds[0], tf.int64)
+            table, ok = tf.cond(
+                any_hard & regular,
+                lambda: patch(
+                    table, piece(), found.markers, begin, places, self.fields, self.wanted, self.groups, crlf
+                ),
+                lambda: (table, ~any_hard),
+            )
+            # A row of one empty field is a blank line, which is no row.
+            blank = tf.equal(self.fields, 1) & (any_missing | any_hard) & tf.reduce_any(table.missing)
+            return Typed(table.values, table.missing, ()), ok & regular & ~blank
+
+        def nothing() -> tuple[Typed, Tensor]:
+            empty = [tf.zeros([0, len(group.words)], group.dtype) for group in self.groups]
+            return Typed(tuple(empty), tf.zeros([0, self.columns], tf.bool), ()), tf.constant(False)
+
+        return tf.cond(usual, parse, nothing)
+
+    def _blocks(self, chunk: _Window, places: Separators, rows: Tensor, eol: Tensor) -> Any:
+        """All rows of a chunk, in blocks of one static shape."""
+
+        def chosen() -> Tensor:
+            return tf.reshape(tf.gather(tf.reshape(places.group, [-1, self.fields]), self.wanted, axis=1), [-1])
+
+        ends = tf.cond(self.everything, lambda: places.group, chosen)
+        row_ends = places.group[self.fields - 1 :: self.fields]
+        height = self.block_rows
+        blocks = (rows + height - 1) // height
+        spare = blocks * height - rows
+        ends = tf.pad(ends, [[0, spare * self.columns]])
+        row_ends = tf.pad(row_ends, [[0, spare]])
+        short = _program(_short_program, self.groups, self.delimiter, height, _xla)
+
+        def body(i: Tensor, arrays: Typed, flags: Any) -> Any:
+            at = i * height
+            block = tf.ensure_shape(ends[at * self.columns : (at + height) * self.columns], [height * self.columns])
+            lines = tf.ensure_shape(row_ends[at : at + height], [height])
+            *part, new = short(chunk.words, block, lines, places.shift, eol, tf.cast(rows - at, tf.int32))
+            arrays = tf.nest.map_structure(lambda a, value: a.write(tf.cast(i, tf.int32), value), arrays, Typed(*part))
+            return i + 1, arrays, flags | new
+
+        state = (tf.constant(0, tf.int64), self._arrays(hard=True), tf.zeros([3], tf.bool))
+        _, arrays, flags = tf.while_loop(lambda i, *_: i < blocks, body, state, parallel_iterations=1)
+        table = tf.nest.map_structure(lambda array: array.concat()[:rows], arrays)
+        return table, ~flags[0], flags[1], flags[2]
+
+
+class _Window(NamedTuple):
+    """A chunk's surroundings as words of a static shape; `bounds` is the chunk in them, as for `scan`."""
+
+    words: Tensor
+    bounds: Tensor
+
+
+_WINDOW = 8 * HEAD + 64 + CHUNK + 64
+
+
+def _whole(text: Tensor, size: Tensor) -> Tensor:
+    """The text as words, with room for a window behind any byte of it; nothing for size 0."""
+    length = tf.where(size > 0, (size // 64 + 1) * 64 + _WINDOW, 8)
+    return tf.io.decode_raw(tf.cond(size > 0, lambda: text, lambda: tf.constant("")), tf.int64, fixed_length=length)
+
+
+def _window(text: Tensor, buffer: Tensor, low: Tensor, high: Tensor, size: Tensor, tail: Tensor) -> _Window:
+    def copied() -> tuple[Tensor, Tensor]:
+        # The first chunk has nothing before it and the last may lack its line end.
+        begin = tf.constant(b"\n" * (8 * HEAD))
+        raw = tf.strings.join([begin, tf.strings.substr(text, low, high - low), tf.where(high < size, "", tail)])
+        words = tf.io.decode_raw(raw, tf.int64, fixed_length=_WINDOW)
+        return words, tf.stack([0, tf.strings.length(raw) - 8 * HEAD])
+
+    def shared() -> tuple[Tensor, Tensor]:
+        # A slice that begins at a multiple of 64 bytes shares the buffer's memory.
+        begin = (low // 64) * 64 - 8 * HEAD
+        words = buffer[begin // 8 : begin // 8 + _WINDOW // 8]
+        return words, tf.stack([low, high]) - begin - 8 * HEAD
+
+    words, bounds = tf.cond((low < 128) | (high >= size), copied, shared)
+    words = tf.ensure_shape(tf.bitcast(words, tf.uint64), [_WINDOW // 8])
+    return _Window(words, tf.ensure_shape(bounds, [2]))
+
+
+def _parallel() -> int:
+    return max(2, os.cpu_count() or 2)
+
+
+def _look(text: Tensor, offset: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether lines end in CR LF, by the first one, and whether the beginning is worth the rest of the engine's work."""
+    start = tf.minimum(offset, tf.maximum(size, 0))
+    sample = tf.io.decode_raw(tf.strings.substr(text, start, 65536), tf.uint8)
+    feed = tf.equal(sample, LF)
+    first = tf.argmax(tf.concat([feed, [True]], 0))  # one more, since there may be none
+    before = tf.concat([tf.constant([0], tf.uint8), sample], 0)[first]
+    crlf = tf.equal(before, CR) & tf.reduce_any(feed)
+    return crlf, ~tf.reduce_any(tf.equal(sample, QUOTE) | tf.equal(sample, NUL))
+
+
+def _cut(text: Tensor, low: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the chunk that begins at `low` ends: behind the last row end within reach, or at the end of the text."""
+    limit = low + CHUNK
+
+    def behind_last(reach: int) -> Tensor:
+        window = tf.io.decode_raw(tf.strings.substr(text, limit - reach, reach), tf.uint8)
+        back = tf.cast(tf.argmax(tf.equal(window, LF)[::-1]), tf.int32)
+        return tf.where(tf.equal(window[-1 - back], LF), limit - back, low)
+
+    def search() -> Tensor:
+        near = behind_last(_NEAR)
+        return tf.cond(near > low, lambda: near, lambda: behind_last(CHUNK))
+
+    high = tf.cond(end <= limit, lambda: end, search)
+    return high, high > low
+
+
+@functools.lru_cache(maxsize=64)
+def _program(build: Callable[..., Any], *key: Any) -> Any:
+    *arguments, compiled = key
+    if build is _short_program:
+        arguments.append(compiled)
+    return tf.function(build(*arguments), jit_compile=compiled or None, autograph=False)
+
+
+def _scan_program(delimiter: int) -> Callable[..., Any]:
+    def csv_scan(words: Tensor, bounds: Tensor, crlf: Tensor) -> Any:
+        return tuple(scan(words, bounds, crlf, delimiter))
+
+    return csv_scan
+
+
+def _short_program(groups: tuple[Group, ...], delimiter: int, height: int, compiled: bool) -> Callable[..., Any]:
+    def csv_short(words: Tensor, ends: Tensor, row_ends: Tensor, shift: Tensor, eol: Tensor, rows: Tensor) -> Any:
+        mark = u64(repeat(delimiter))
+        group = tf.reshape(ends, [height, -1])
+        number = read_short(*windows(words, group, shift, [mark, eol], 2), [mark, u64(repeat(LF))])
+        packed = pack(number)
+        if compiled:
+            (packed,) = tfxla.optimization_barrier(packed)
+        number = unpack(packed)
+        table = typed(number, *by_division(number), groups)
+        return (*table, flags(table, ends_rows(words, row_ends, shift, eol, delimiter), rows))
+
+    return csv_short
+
+
+def flags(table: Typed, is_end: Tensor, rows: Tensor) -> Tensor:
+    """Bool [3]: whether, in the first `rows` rows, one does not end where it should, a field is hard, or missing."""
+    real = tf.range(is_end.shape[0]) < rows
+    return tf.stack(
+        [
+            tf.reduce_any(real & ~is_end),
+            tf.reduce_any(real[:, None] & table.hard),
+            tf.reduce_any(real[:, None] & table.missing),
+        ]
+    )
