@@ -59,7 +59,8 @@ def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
       The result ("" if the function failed) and a bool scalar, whether it succeeded.
     """
     # A dataset is the one place where a graph can survive a failing op.
-    tried = tf.data.Dataset.from_tensors(value).map(lambda v: (function(v), True)).ignore_errors()
+    careful = tf.autograph.experimental.do_not_convert(lambda v: (function(v), True))
+    tried = tf.data.Dataset.from_tensors(value).map(careful).ignore_errors()
     failed = tf.data.Dataset.from_tensors((tf.constant(b""), False))
     return tried.concatenate(failed).take(1).get_single_element()
 

@@ -11,24 +11,24 @@ from tf_loadops.csv.general import parse_general
 from tf_loadops.csv.header import positions
 from tf_loadops.csv.numeric import parse_numeric
 from tf_loadops.csv.options import Options
-from tf_loadops.csv.text import Text, last_byte
+from tf_loadops.csv.text import contains, examine, last_byte
 from tf_loadops.errors import LoadError
 
 Tensor = Any
 
 # Below this the general engine is done before a compiled program pays; see benchmarks/csv_read.py.
 AUTO_BYTES = 1 << 18
-_HEADER_BYTES = 1 << 16
+_HEAD_BYTES = 1 << 16
 
 
-def parse_text(text: Text, options: Options, name: Tensor) -> Blocks:
+def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
     """Parses a CSV text with the engine that `options` asks for.
 
     The numeric engine reads only texts in which nothing needs a second look; whatever it declines, the general engine
     reads or refuses, so that the result never depends on the choice.
 
     Args:
-      text: the text with its flags.
+      text: string scalar, decoded.
       options: what to read, and how.
       name: string scalar, what messages call the text.
 
@@ -45,22 +45,27 @@ def parse_text(text: Text, options: Options, name: Tensor) -> Blocks:
             f"The numeric engine reads numbers and bools, but {', '.join(map(repr, strings))} hold text. "
             'Leave them out with columns=[...], or pass engine="auto".'
         )
+    quote = options.schema.dialect.quote
+
+    def general() -> Blocks:
+        return parse_general(examine(text, quote, name), options, name)
+
     if options.engine == "general" or strings or options.schema.dialect.comment is not None:
-        return parse_general(text, options, name)
-
-    worth = ~text.has_quote
+        return general()
+    # The numeric engine finds every quote itself, but only once it is through.
+    worth = ~contains(tf.strings.substr(text, 0, _HEAD_BYTES), '"')
     if options.engine == "auto":
-        worth &= tf.strings.length(text.text) >= AUTO_BYTES
+        worth &= tf.strings.length(text) >= AUTO_BYTES
     blocks, clean = tf.cond(worth, lambda: _numeric(text, options), lambda: _nothing(options))
-    return tf.cond(clean, lambda: blocks, lambda: parse_general(text, options, name))
+    return tf.cond(clean, lambda: blocks, general)
 
 
-def _numeric(text: Text, options: Options) -> tuple[Blocks, Tensor]:
+def _numeric(text: Tensor, options: Options) -> tuple[Blocks, Tensor]:
     schema = options.selected
-    offset, width, index, found = _layout(text.text, options)
+    offset, width, index, found = _layout(text, options)
     words = [schema.na_words(column) for column in schema]
     dtypes = [column.dtype for column in schema]
-    result = parse_numeric(text.text, offset, width, index, dtypes, options.schema.dialect.delimiter, words)
+    result = parse_numeric(text, offset, width, index, dtypes, options.schema.dialect.delimiter, words)
     of_dtype = {d: [i for i, dtype in enumerate(dtypes) if dtype == d] for d in dtypes}
 
     values, valid, clean = [], [], result.clean & found
@@ -76,7 +81,7 @@ def _numeric(text: Text, options: Options) -> tuple[Blocks, Tensor]:
         values.append(tf.ensure_shape(value, [None, len(group)]))
         valid.append(tf.ensure_shape(~missing, [None, len(group)]))
     clean &= tf.shape(values[0])[0] > 0
-    return Blocks(tuple(values), tuple(valid), count(valid, tf.constant(0, tf.int64), text.text)), clean
+    return Blocks(tuple(values), tuple(valid), count(valid, tf.constant(0, tf.int64), text)), clean
 
 
 def _layout(text: Tensor, options: Options) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -85,7 +90,7 @@ def _layout(text: Tensor, options: Options) -> tuple[Tensor, Tensor, Tensor, Ten
     if not schema.dialect.header:
         index = tf.constant([schema.names.index(name) for name in options.columns], tf.int64)
         return tf.constant(0), tf.constant(len(schema), tf.int64), index, tf.constant(True)
-    head = tf.strings.split(tf.strings.substr(text, 0, _HEADER_BYTES), "\n")
+    head = tf.strings.split(tf.strings.substr(text, 0, _HEAD_BYTES), "\n")
     line = head[0]
     offset = tf.strings.length(line) + 1
     length = tf.strings.length(line) - tf.cast(tf.equal(last_byte(line), "\r"), tf.int32)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_loadops.csv.fields import split_fields
 from tf_loadops.csv.records import Records, split_records
 from tf_loadops.csv.sniff import sniff_delimiter, sniff_header
-from tf_loadops.csv.text import examine, inflate
+from tf_loadops.csv.text import decode, examine, inflate
 from tf_loadops.csv.values import matches
 from tf_loadops.errors import LoadError, message_of
 from tf_loadops.paths import read_bytes
@@ -69,7 +69,7 @@ def infer_schema(
         raise LoadError(f"sample_rows is at least 1, or None for all rows. Received: sample_rows={sample_rows!r}.")
     words = tuple(NUMERIC_NA if na_values is None else na_values)
     try:
-        content = inflate(read_bytes(tf.constant(path)), tf.constant(path))
+        content = decode(inflate(read_bytes(tf.constant(path)), tf.constant(path)), tf.constant(path))
         examine(content, quote, tf.constant(path))
         head = _head_records(content.numpy(), delimiter, quote, comment)
         delimiter = sniff_delimiter(head, path) if delimiter is None else delimiter

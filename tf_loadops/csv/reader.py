@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.csv.blocks import to_table
+from tf_loadops.csv.blocks import to_matrix, to_table
 from tf_loadops.csv.options import Options, make_options
 from tf_loadops.csv.sources import parse_blocks, read_blocks
 from tf_loadops.errors import LoadError, plainly
@@ -19,6 +19,8 @@ from tf_loadops.table import Table
 Tensor = Any
 
 
+# Autograph, where a caller's tf.function brings it along, would only slow the tracing of what is graph code already.
+@tf.autograph.experimental.do_not_convert
 def read_csv(
     path: Any,
     schema: Schema,
@@ -80,6 +82,7 @@ def read_csv(
     return run(read_table, as_strings(path), options)
 
 
+@tf.autograph.experimental.do_not_convert
 def parse_csv(
     text: Any,
     schema: Schema,
@@ -142,7 +145,23 @@ def as_strings(value: Any) -> Tensor:
     return tf.constant(os.fspath(value) if isinstance(value, os.PathLike) else value, tf.string)
 
 
-def run(function: Callable[[Tensor, Options], Any], source: Tensor, options: Options) -> Any:
+class Layout(NamedTuple):
+    """How a matrix is laid out.
+
+    Attributes:
+      features: the columns, in order.
+      label: the column that is returned beside it, or None.
+      dtype: the matrix' dtype.
+      rows: whether the source is records of text rather than paths.
+    """
+
+    features: tuple[str, ...]
+    label: str | None
+    dtype: str
+    rows: bool
+
+
+def run(function: Callable[..., Any], source: Tensor, options: Options, *more: Any) -> Any:
     """Calls a graph function of a source: inlined in a graph, as one compiled graph when called eagerly."""
     if source.shape.rank not in (0, 1):
         raise LoadError(
@@ -150,15 +169,15 @@ def run(function: Callable[[Tensor, Options], Any], source: Tensor, options: Opt
             "Give it a rank with tf.reshape or tf.ensure_shape."
         )
     if not tf.executing_eagerly():
-        return function(source, options)
+        return function(source, options, *more)
     with plainly():
-        return _graph(function, source.shape.rank, options)(source)
+        return _graph(function, source.shape.rank, options, *more)(source)
 
 
 @functools.lru_cache(maxsize=256)
-def _graph(function: Callable[[Tensor, Options], Any], rank: int, options: Options) -> Any:
+def _graph(function: Callable[..., Any], rank: int, options: Options, *more: Any) -> Any:
     spec = tf.TensorSpec([None] * rank, tf.string)
-    return tf.function(lambda source: function(source, options), input_signature=[spec], autograph=False)
+    return tf.function(lambda source: function(source, options, *more), input_signature=[spec], autograph=False)
 
 
 def read_table(path: Tensor, options: Options) -> Table:
@@ -169,3 +188,11 @@ def read_table(path: Tensor, options: Options) -> Table:
 def parse_table(text: Tensor, options: Options) -> Table:
     """The graph function under `parse_csv`."""
     return to_table(parse_blocks(text, options), options.selected)
+
+
+def matrix_of(source: Tensor, options: Options, layout: Layout) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The graph function under loaders of matrices: matrix, validity and label."""
+    blocks = parse_blocks(source, options) if layout.rows else read_blocks(source, options)
+    matrix, valid = to_matrix(blocks, options.selected, layout.features, layout.dtype)
+    label = None if layout.label is None else to_table(blocks, options.selected).columns[layout.label]
+    return matrix, valid, label

@@ -11,7 +11,7 @@ from tf_loadops.csv.engine import parse_text
 from tf_loadops.csv.general import parse_records
 from tf_loadops.csv.options import Options
 from tf_loadops.csv.records import Records
-from tf_loadops.csv.text import Text, contains, examine, inflate, last_byte
+from tf_loadops.csv.text import Text, contains, decode, examine, inflate, last_byte
 from tf_loadops.errors import gate
 from tf_loadops.paths import read_bytes
 
@@ -28,17 +28,16 @@ def read_blocks(path: Tensor, options: Options) -> Blocks:
 
 def parse_blocks(text: Tensor, options: Options) -> Blocks:
     """Parses a whole text, or a vector of records."""
-    quote = options.schema.dialect.quote
     if text.shape.rank == 0:
         name = tf.constant("<text>")
-        return parse_text(examine(inflate(text, name), quote, name), options, name)
+        return parse_text(decode(inflate(text, name), name), options, name)
     name = tf.constant("<rows>")
-    return _parse_rows(text, examine(tf.strings.reduce_join(text, separator="\n"), quote, name), options, name)
+    joined = tf.strings.reduce_join(text, separator="\n")
+    return _parse_rows(text, examine(joined, options.schema.dialect.quote, name), options, name)
 
 
 def _read_file(path: Tensor, options: Options) -> Blocks:
-    text = examine(inflate(read_bytes(path), path), options.schema.dialect.quote, path)
-    return parse_text(text, options, path)
+    return parse_text(decode(inflate(read_bytes(path), path), path), options, path)
 
 
 def _concatenated(paths: Tensor, options: Options) -> Blocks:

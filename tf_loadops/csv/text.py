@@ -58,11 +58,30 @@ def inflate(content: Tensor, name: Tensor) -> Tensor:
     )
 
 
-def examine(content: Tensor, quote: str | None, name: Tensor) -> Text:
-    """Strips the byte order mark, refuses what is not text, and notes which special bytes occur.
+def decode(content: Tensor, name: Tensor) -> Tensor:
+    """Strips the UTF-8 byte order mark.
 
     Args:
       content: string scalar, decompressed.
+      name: string scalar, what messages call the text.
+
+    Returns:
+      The text, a string scalar.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, for UTF-16 text.
+    """
+    utf16 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 2), [b"\xff\xfe", b"\xfe\xff"]))
+    content = gate(~utf16, lambda: _utf16(name), content)
+    bom = tf.equal(tf.strings.substr(content, 0, 3), b"\xef\xbb\xbf")
+    return tf.cond(bom, lambda: tf.strings.substr(content, 3, tf.strings.length(content) - 3), lambda: content)
+
+
+def examine(text: Tensor, quote: str | None, name: Tensor) -> Text:
+    """Refuses what is no text, and notes which special bytes occur.
+
+    Args:
+      text: string scalar, decoded.
       quote: the dialect's quote, or None.
       name: string scalar, what messages call the text.
 
@@ -70,12 +89,8 @@ def examine(content: Tensor, quote: str | None, name: Tensor) -> Text:
       The text and its flags.
 
     Raises:
-      tf.errors.InvalidArgumentError: at run time, for UTF-16 text and for NUL bytes.
+      tf.errors.InvalidArgumentError: at run time, for NUL bytes.
     """
-    utf16 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 2), [b"\xff\xfe", b"\xfe\xff"]))
-    content = gate(~utf16, lambda: _utf16(name), content)
-    bom = tf.equal(tf.strings.substr(content, 0, 3), b"\xef\xbb\xbf")
-    text = tf.cond(bom, lambda: tf.strings.substr(content, 3, tf.strings.length(content) - 3), lambda: content)
     raw = tf.io.decode_raw(text, tf.uint8)
 
     def occurs(byte: int) -> Tensor:

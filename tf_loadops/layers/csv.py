@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 
 from tf_loadops.csv.infer import infer_schema
-from tf_loadops.csv.reader import parse_csv, read_csv
+from tf_loadops.csv.options import Options
+from tf_loadops.csv.reader import Layout, as_strings, matrix_of, parse_csv, read_csv, run
 from tf_loadops.errors import LoadError
 from tf_loadops.layers.loader import Loader
 from tf_loadops.schema import UNSET, Schema
@@ -94,6 +95,12 @@ class CSVDataLoader(Loader):
         """Parses text in memory; see `tlo.parse_csv`."""
         return parse_csv(text, self.schema, columns=self._columns(), **self._reading)
 
+    def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The matrix as the engines leave it, not cut into columns and put together again."""
+        source = self.own_source() if source is None else as_strings(source)
+        layout = Layout(tuple(self.features), self.label, self.number_dtype, rows)
+        return run(matrix_of, source, Options(self.schema, tuple(self._columns()), **self._reading), layout)
+
     def _columns(self) -> list[str]:
         return self.features if self.label is None else [*self.features, self.label]
 
@@ -144,17 +151,16 @@ class PreprocessingDataLoader(CSVDataLoader):
             raise LoadError(f"Expected one of mean, keep. Received: missing={missing!r}.")
         super().__init__(source, **kwargs)
         self.missing = missing
-        numbers = [name for name in self.features if self.schema[name].dtype != "bool"]
-        self.schema = self.schema.with_dtype("float64", numbers)
 
-    def assemble(self, table: Table) -> Any:
-        """Standardizes a Table."""
-        x = table.matrix(self.features, tf.float64)
-        valid = tf.stack([table.validity[name] for name in self.features], axis=1)
-        x = tf.where(valid, x, tf.constant(float("nan"), tf.float64))
-        scaled = tf.cast(standardize(x, Moments.of(x), missing=self.missing), self.matrix_dtype)
-        scaled = tf.ensure_shape(scaled, [None, len(self.features)])
-        return scaled if self.label is None else (scaled, table.columns[self.label])
+    @property
+    def number_dtype(self) -> str:
+        """Numbers are parsed in float64: a difference from the mean has no digits to spare."""
+        return "float64"
+
+    def finish(self, matrix: Tensor, valid: Tensor) -> Tensor:
+        """Standardizes by the moments of the rows loaded."""
+        matrix = tf.where(valid, matrix, tf.constant(float("nan"), tf.float64))
+        return tf.cast(standardize(matrix, Moments.of(matrix), missing=self.missing), self.matrix_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments."""

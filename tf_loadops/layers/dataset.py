@@ -35,11 +35,13 @@ def batches(
     """
     if batch_size < 1:
         raise LoadError(f"batch_size is at least 1. Received: batch_size={batch_size!r}.")
+    load = tf.autograph.experimental.do_not_convert(load)
     files = tf.data.Dataset.from_tensor_slices(paths)
     if shuffle:
         files = files.shuffle(tf.size(paths, out_type=tf.int64), seed=seed, reshuffle_each_iteration=True)
         draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
-        whole = tf.data.Dataset.zip((files, draws)).map(lambda path, draw: _shuffled(load(path), draw))
+        order = tf.autograph.experimental.do_not_convert(lambda path, draw: _shuffled(load(path), draw))
+        whole = tf.data.Dataset.zip((files, draws)).map(order)
     else:
         whole = files.map(load)
     return whole.rebatch(batch_size, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE)

@@ -77,7 +77,7 @@ class Loader(keras.layers.Layer):
         self.output_kind = output
         self.label = label
         self.features = [n for n in schema.names if n != label] if features is None else list(features)
-        self.schema = _result_schema(schema, self.features, label, output, self.matrix_dtype)
+        self.schema = _result_schema(schema, self.features, label, output, self.number_dtype)
         self.supports_jit = False
         self.built = True
 
@@ -85,6 +85,11 @@ class Loader(keras.layers.Layer):
     def matrix_dtype(self) -> str:
         """The dtype of a matrix."""
         return "float64" if self.variable_dtype == "float64" else "float32"
+
+    @property
+    def number_dtype(self) -> str:
+        """The dtype in which the numbers of a matrix are read."""
+        return self.matrix_dtype
 
     def read(self, source: Any = None) -> Table:
         """Reads a source.
@@ -101,22 +106,43 @@ class Loader(keras.layers.Layer):
         """Parses records that are already in memory; see `tlo.parse_csv`."""
         raise NotImplementedError
 
-    def assemble(self, table: Table) -> Any:
-        """Makes a Table the layer's output."""
+    def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Reads a source, or parses rows, as a matrix [rows, features], its validity, and the label."""
+        table = self.parse(source) if rows else self.read(source)
+        valid = tf.stack([table.validity[name] for name in self.features], axis=1)
+        label = None if self.label is None else table.columns[self.label]
+        return table.matrix(self.features, self.number_dtype), valid, label
+
+    def load(self, source: Any = None, *, rows: bool = False) -> Any:
+        """Loads what a call returns, outside of Keras' own bookkeeping.
+
+        Args:
+          source: as in `read`; or, with `rows`, records of text as in `parse`.
+          rows: whether `source` is text rather than paths.
+
+        Returns:
+          x, or `(x, y)` where there is a label.
+        """
         if self.output_kind == "matrix":
-            x = tf.ensure_shape(table.matrix(self.features, self.matrix_dtype), [None, len(self.features)])
+            matrix, valid, label = self.matrix(source, rows)
+            x: Any = tf.ensure_shape(self.finish(matrix, valid), [None, len(self.features)])
         else:
+            table = self.parse(source) if rows else self.read(source)
             x = {name: table.columns[name] for name in self.features}
-        return x if self.label is None else (x, table.columns[self.label])
+            label = None if self.label is None else table.columns[self.label]
+        return x if label is None else (x, label)
+
+    def finish(self, matrix: Tensor, valid: Tensor) -> Tensor:
+        """What becomes of the matrix before it is returned; subclasses preprocess here."""
+        del valid
+        return matrix
 
     def call(self, inputs: Any = None) -> Any:
         """Loads: from the layer's own source if `inputs` is None, else from the path or paths given."""
-        if inputs is not None and _ROWS.get():
-            return self.assemble(self.parse(inputs))
-        return self.assemble(self.read(inputs))
+        return self.load(inputs, rows=inputs is not None and _ROWS.get())
 
     def __call__(self, inputs: Any = None, **kwargs: Any) -> Any:
-        # Keras takes tensors only, but a path is what people have at hand.
+        """Calls the layer; a str, a path-like or a list of them is as good as a tensor of paths."""
         if isinstance(inputs, (str, bytes, os.PathLike, list, tuple)):
             inputs = as_strings(inputs)
         return super().__call__(inputs, **kwargs)
@@ -162,8 +188,7 @@ class Loader(keras.layers.Layer):
           A dataset of x, or of (x, y) where there is a label. One file at a time is in memory.
         """
         source = self.own_source() if paths is None else as_strings(paths)
-        load = lambda path: self.assemble(self.read(path))  # noqa: E731
-        return batches(tf.reshape(source, [-1]), load, batch_size, shuffle, seed, drop_remainder)
+        return batches(tf.reshape(source, [-1]), self.load, batch_size, shuffle, seed, drop_remainder)
 
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments; the schema as JSON, so that loading a model infers nothing anew."""
