@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ import tf_loadops as tlo
 NUMBERS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 WORDS = {"island": ["Biscoe", "Dream", "Torgersen"], "sex": ["female", "male"]}
 SPECIES = ["Adelie", "Chinstrap", "Gentoo"]
-BATCH_SIZE = 32
 
 
 def penguin_schema(path: str) -> tlo.Schema:
@@ -49,16 +47,13 @@ def build_classifier(measurements: Any) -> keras.Model:
     return model
 
 
-def train(
-    model: keras.Model, schema: tlo.Schema, path: str, rows: int, epochs: int, callbacks: Sequence[Any] = ()
-) -> None:
-    """Trains on the file of `rows` rows at `path`, which the loader reads and parses again in every epoch."""
+def train(model: keras.Model, schema: tlo.Schema, path: str, epochs: int, callbacks: Sequence[Any] = ()) -> None:
+    """Trains on the file at `path`: the loader reads its rows and labels once, and they stay in memory."""
     loader = tlo.CSVDataLoader(schema=schema, features=[*NUMBERS, *WORDS], label="species", output="columns")
+    columns, species = loader(tf.constant(path))
     number_of = keras.layers.StringLookup(vocabulary=SPECIES, num_oov_indices=0)
-    batches = loader.dataset(batch_size=BATCH_SIZE, shuffle=True, seed=0, paths=path)
-    batches = batches.map(lambda columns, species: (columns, number_of(species)))
-    # How long a file is shows only when it is read; Keras warns in the first epoch where it is not told.
-    batches = batches.apply(tf.data.experimental.assert_cardinality(math.ceil(rows / BATCH_SIZE)))
+    rows = tf.data.Dataset.from_tensor_slices((columns, number_of(species)))
+    batches = rows.shuffle(len(rows), seed=0).batch(32)
     model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks))
 
 

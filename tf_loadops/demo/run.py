@@ -54,7 +54,7 @@ def run(output: str | None = None, epochs: int = 30) -> None:
     classifier = model.build_classifier(measurements)
     with console.progress("epochs", epochs) as advance:
         after_epoch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: advance())
-        model.train(classifier, schema, train_csv, kept, epochs, [after_epoch])
+        model.train(classifier, schema, train_csv, epochs, [after_epoch])
     server = model.build_server(classifier, schema)
     answers = model.answers(server, held_out_csv)
     hits = sum(species == true for (species, _), true in zip(answers, truth, strict=True))
