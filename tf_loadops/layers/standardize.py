@@ -21,6 +21,7 @@ from tf_loadops.standardize.transform import MISSING, standardize, unstandardize
 
 Tensor = Any
 MODES = ("call", "adapted", "running")
+_START = {"min": float("inf"), "max": -float("inf")}  # of no values; the other fields start at 0
 
 # Concurrent first calls would each add the weights (Keras does not guard `build`).
 _BUILDING = threading.RLock()
@@ -105,8 +106,8 @@ class Standardize(keras.layers.Layer):
         self._require(columns, input_shape)
         if self.mode == "call" or self._statistics:
             return
-        for field, start in Moments.zeros(1)._asdict().items():
-            initializer = keras.initializers.Constant(float(start[0]))
+        for field in Moments._fields:
+            initializer = keras.initializers.Constant(_START.get(field, 0.0))
             self._statistics.append(
                 self.add_weight(
                     shape=(columns,),
@@ -119,15 +120,17 @@ class Standardize(keras.layers.Layer):
                 )
             )
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer, with the weights added once however many threads call first."""
-        if not self.built and getattr(inputs, "shape", None) is not None:
-            self._build_once(tuple(inputs.shape))
+        shape = getattr(inputs, "shape", None)
+        if shape is not None and getattr(shape, "rank", 0) is not None:
+            self._build_once(tuple(shape))
+            self._require(shape[-1], shape)  # here rather than in `call`, where Keras would wrap the message
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Standardizes `inputs`; in mode "running" and with `training=True`, after adding them to the statistics."""
-        self._require(inputs.shape[-1] if inputs.shape.rank else None, inputs.shape)
         if self.mode == "call":
             moments = Moments.of(inputs)
             moments = moments if compiling() else check_moments(moments, self.names)
@@ -193,6 +196,7 @@ class Standardize(keras.layers.Layer):
         self._require(moments.count.shape[0], (None, moments.count.shape[0]))
         self._assign(moments if reset else self.moments.merge(moments))
 
+    @tf.autograph.experimental.do_not_convert
     def update(self, x: Tensor) -> Moments:
         """Adds one batch to the statistics; may be traced into a SavedModel signature.
 

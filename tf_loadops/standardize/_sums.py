@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -29,7 +30,9 @@ def batch(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[T
     x, weights, validity = _flat(x, weights, validity)
     if compiling() or (x.shape.num_elements() or 2 * _PART) < 2 * _PART:
         return block(x, weights, validity)
-    return _traced_parts(x, weights, validity) if tf.executing_eagerly() else _parts(x, weights, validity)
+    if not tf.executing_eagerly():
+        return _parts(x, weights, validity)
+    return _traced(x.shape[1], x.dtype, weights is not None, validity is not None)(x, weights, validity)
 
 
 def _parts(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
@@ -55,7 +58,13 @@ def _parts(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[
     return loop(start, rows, size, block, fields)[1]
 
 
-_traced_parts = tf.function(_parts, reduce_retracing=True, autograph=False)
+@functools.lru_cache(maxsize=64)
+def _traced(columns: int, dtype: Any, weighted: bool, masked: bool) -> Callable[..., tuple[Tensor, ...]]:
+    """The loop over parts as one graph for any number of rows."""
+    x = tf.TensorSpec([None, columns], dtype)
+    weights = tf.TensorSpec([None], tf.float64) if weighted else None
+    validity = tf.TensorSpec([None, columns], tf.bool) if masked else None
+    return tf.function(_parts, input_signature=[x, weights, validity], autograph=False)
 
 
 def block(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:

@@ -59,7 +59,8 @@ def refusal(moments: Moments, names: Sequence[str] | None = None) -> tuple[Tenso
     if names is not None and columns is not None and len(names) != columns:
         raise LoadError(f"names has one name for each of the {columns} columns. Received: {len(names)} names.")
     infinity = float("inf")
-    unweighable = ~(moments.count >= 0)
+    # Not "not >= 0": TensorFlow rewrites that to "< 0" in graphs, which a NaN is not either.
+    unweighable = tf.math.is_nan(moments.count) | (moments.count < 0)
     empty = tf.equal(moments.count, 0)
     infinite = ~empty & (tf.equal(moments.min, -infinity) | tf.equal(moments.max, infinity))
     large = ~empty & ~(tf.math.is_finite(moments.mean) & tf.math.is_finite(moments.m2))

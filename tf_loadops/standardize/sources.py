@@ -91,12 +91,14 @@ def _of_array(source: Any, batch_size: int) -> Source:
             f"Received: {type(source).__name__}, shape={tuple(x.shape)}, dtype={tf.as_dtype(x.dtype).name}."
         )
 
-    size = max(batch_size, _ARRAY_VALUES // max(x.shape[-1], 1)) if len(x.shape) == 2 else batch_size
+    if len(x.shape) > 2:
+        x = (np if isinstance(x, np.ndarray) else tf).reshape(x, [-1, x.shape[-1]])
+    size = max(batch_size, _ARRAY_VALUES // max(x.shape[-1], 1))
 
     def parts(skip: int) -> Iterator[Step]:
         for start in range(skip * size, len(x), size):
             piece = x[start : start + size]
-            yield _compiled(tf.convert_to_tensor(piece)), len(piece), 1
+            yield Moments.of(tf.convert_to_tensor(piece)), len(piece), 1
 
     return Source(x.shape[-1], len(x), parts)
 
@@ -111,9 +113,10 @@ def _of_dataset(dataset: Any, rows: int | None, fix: str) -> Source:
 
     def parts(skip: int) -> Iterator[Step]:
         iterator = iter(dataset.skip(skip))
+        burst = tf.constant(_BURST_VALUES, tf.int64)
         more = True
         while more:
-            moments, done, batches, more = _burst(iterator, Moments.zeros(spec.shape[-1]))
+            moments, done, batches, more = _burst(iterator, Moments.zeros(spec.shape[-1]), burst)
             yield Moments(*moments), int(done), int(batches)
 
     return Source(spec.shape[-1], rows, parts)
@@ -156,15 +159,14 @@ def _component_specs(dataset: Any) -> Any:
 
 _ARRAY_VALUES = 1 << 26
 _BURST_VALUES = 1 << 22
-_compiled = tf.function(Moments.of, reduce_retracing=True)
 
 
-@tf.function(reduce_retracing=True)
-def _burst(iterator: Any, moments: Moments) -> Any:
+@tf.function
+def _burst(iterator: Any, moments: Moments, most_values: Any) -> Any:
     """Takes batches until a few million values are through, so that the host is asked for little and often enough."""
 
     def go_on(more: Any, values: Any, *_: Any) -> Any:
-        return more & (values < _BURST_VALUES)
+        return more & (values < most_values)
 
     def step(more: Any, values: Any, rows: Any, batches: Any, moments: Moments) -> Any:
         following = iterator.get_next_as_optional()

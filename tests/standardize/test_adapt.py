@@ -1,0 +1,187 @@
+"""adapt: every kind of source, one pass, progress, going on after an interruption, and what is refused."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_loadops as tlo
+from tf_loadops import LoadError, Moments, Standardize
+
+NAN = float("nan")
+X = np.random.default_rng(4).normal([5, -1e4], [2, 0.5], (1000, 2))
+X[3, 0] = NAN
+WIDE = np.ma.masked_invalid(X.astype(np.longdouble))
+
+
+def _require(layer, times=1):
+    m = layer.moments
+    assert m.count.numpy().tolist() == [999 * times, 1000 * times]
+    assert m.missing.numpy().tolist() == [times, 0]
+    np.testing.assert_allclose(m.mean, WIDE.mean(0).astype(float), rtol=1e-14)
+    np.testing.assert_allclose(m.std(), WIDE.std(0).astype(float), rtol=1e-12)
+
+
+class Loader:
+    """Whatever has a `dataset` is a loader; one with a label yields pairs."""
+
+    features = ("size", "price")
+
+    def __init__(self, x):
+        self.x = x
+
+    def dataset(self, batch_size):
+        return tf.data.Dataset.from_tensor_slices((self.x, np.zeros(len(self.x)))).batch(batch_size)
+
+
+SOURCES = {
+    "array": X,
+    "list": X.tolist(),
+    "tensor": tf.constant(X),
+    "three axes": X.reshape(10, 100, 2),
+    "dataset": tf.data.Dataset.from_tensor_slices(X).batch(33),
+    "dataset of known shapes": tf.data.Dataset.from_tensor_slices(X).batch(50, drop_remainder=True),
+    "loader": Loader(X),
+    "moments": Moments.of(X),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_sources(source):
+    layer = Standardize()
+    layer.adapt(SOURCES[source], batch_size=64)
+    _require(layer)
+
+
+def test_paths(tmp_path):
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file, part in zip(files, np.split(X, 2), strict=True):
+        file.write_text("p,q\n" + "\n".join("" if v != v else f"{v!r},{w!r}" for v, w in part.tolist()) + "\n")
+    files[0].write_text(files[0].read_text().replace("\n\n", f"\n,{float(X[3, 1])!r}\n"))
+    one, both = Standardize(), Standardize()
+    one.adapt(str(files[0]))
+    assert one.moments.count.numpy().tolist() == [499, 500]
+    both.adapt(files)
+    _require(both)
+    loaded = Standardize()
+    loaded.adapt(tlo.CSVDataLoader(files, dtype="float64"))
+    _require(loaded)
+
+
+def test_adapting_again_starts_anew_or_goes_on():
+    layer = Standardize()
+    layer.adapt(X[:10])
+    layer.adapt(X)
+    _require(layer)
+    layer.adapt(X, reset=False)
+    _require(layer, times=2)
+
+
+def test_one_pass_only():
+    seen = tf.Variable(0)
+
+    def count(x):
+        seen.assign_add(1)
+        return x
+
+    Standardize().adapt(tf.data.Dataset.from_tensor_slices(X).batch(100).map(count))
+    assert seen.numpy() == 10
+
+
+def test_going_on_after_an_interruption(tmp_path, monkeypatch):
+    monkeypatch.setattr("tf_loadops.standardize.adapt._SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr("tf_loadops.standardize.sources._BURST_VALUES", 1)
+    state, broken = tmp_path / "state.json", tf.Variable(True)
+
+    def fail(i, x):
+        bad = broken & tf.equal(i, 5)
+        with tf.control_dependencies([tf.debugging.Assert(~bad, ["the disk is gone"])]):
+            return tf.identity(x)
+
+    dataset = tf.data.Dataset.from_tensor_slices(X).batch(100).enumerate().map(fail, num_parallel_calls=1)
+    layer = Standardize()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the disk is gone"):
+        layer.adapt(dataset, state=state)
+    assert not layer.built
+    document = json.loads(state.read_text())
+    assert (document["rows"], document["batches"]) == (500, 5)
+    broken.assign(False)
+    layer.adapt(dataset, state=state)
+    _require(layer)
+    assert not state.exists()
+
+
+def test_going_on_in_an_array(tmp_path, monkeypatch):
+    monkeypatch.setattr("tf_loadops.standardize.sources._ARRAY_VALUES", 1)
+    state = tmp_path / "state.json"
+    half = Moments.of(X[:500])
+    fields = {name: [value.hex() for value in field.numpy().tolist()] for name, field in half._asdict().items()}
+    state.write_text(json.dumps({"rows": 500, "batches": 5, "moments": fields}))
+    layer = Standardize()
+    layer.adapt(X, state=state, batch_size=100)
+    _require(layer)
+
+
+def test_state_files_of_something_else(tmp_path):
+    state = tmp_path / "state.json"
+    state.write_text("{}")
+    with pytest.raises(LoadError) as refused:
+        Standardize().adapt(X, state=state)
+    assert str(refused.value) == f"{state}: is no state file of an earlier pass: 'moments'. Remove it."
+    fields = {name: [0.0.hex()] for name in Moments._fields}
+    state.write_text(json.dumps({"rows": 1, "batches": 1, "moments": fields}))
+    with pytest.raises(LoadError) as refused:
+        Standardize().adapt(X, state=state)
+    assert str(refused.value) == (
+        f"{state}: holds the statistics of 1 columns, but the source has 2. Remove it, or pass the source it belongs "
+        "to."
+    )
+
+
+def test_progress(capfd):
+    Standardize().adapt(X, verbose="auto")
+    assert capfd.readouterr() == ("", "")
+    Standardize().adapt(X, verbose=True)
+    shown = re.sub(r"\s+", " ", capfd.readouterr().err)
+    assert "adapt" in shown
+    assert "1,000/1,000 rows" in shown
+    assert "rows/s" in shown
+    assert "0:00:00 left" in shown
+    Standardize().adapt(SOURCES["dataset"], verbose=True)
+    shown = capfd.readouterr().err
+    assert "1,000 rows" in shown
+    assert "left" not in shown
+    Standardize().adapt(SOURCES["dataset"], verbose=True, rows=1000)
+    assert "1,000/1,000 rows" in capfd.readouterr().err
+
+
+def _refusal(source, **kwargs):
+    layer = Standardize(**kwargs)
+    with pytest.raises(LoadError) as refused:
+        layer.adapt(source)
+    assert not layer.built
+    return str(refused.value)
+
+
+def test_refusals():
+    assert _refusal([1.0, 2.0]) == (
+        "Statistics are taken of a matrix [rows, columns] of real numbers. Received: list, shape=(2,), dtype=float64."
+    )
+    assert _refusal(np.array([["a"]], object)) == (
+        "Statistics are taken of a matrix [rows, columns] of real numbers. Received: ndarray, shape=(1, 1), "
+        "dtype=string."
+    )
+    pairs = tf.data.Dataset.from_tensors((X[:, :1], X))
+    assert _refusal(pairs) == (
+        "Statistics are taken of a dataset of batches [rows, columns] with a known number of columns. Received "
+        f"elements: {pairs.element_spec}. Map the dataset to the features, for example with ds.map(lambda x, y: x)."
+    )
+    assert _refusal(Loader(X * [1, NAN])) == (
+        "column 'price': all 1000 values are missing, so it has no mean. Drop it, or fill it."
+    )
+    assert _refusal(Loader(X), names=["a", "b", "c"], name="z") == (
+        "Standardize 'z': the layer has 3 columns ('a', 'b', 'c'). Received: 2 columns, shape=(None, 2). Pass the same "
+        "columns in the same order."
+    )
