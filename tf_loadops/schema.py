@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ NUMERIC_NA = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 TEXT_NA = ("",)
 """The same for a string column: only nothing at all is missing, since "NA" may be a name."""
 
+_BLANKS = " \t\n\v\f\r"  # what `tf.strings.strip` takes off
 
 UNSET = "unset"
 """Stands for "as the dialect says" in arguments where None has a meaning of its own."""
@@ -51,14 +53,14 @@ class Column:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise LoadError(f"A column's name is a non-empty str. Received: name={self.name!r}.")
-        dtype = self.dtype if isinstance(self.dtype, str) else tf.as_dtype(self.dtype).name
+        dtype = self.dtype if isinstance(self.dtype, str) else _dtype_name(self.dtype)
         if dtype not in DTYPES:
             raise LoadError(
                 f"Column {self.name!r}: expected one of {', '.join(DTYPES)}. Received: dtype={self.dtype!r}."
             )
         object.__setattr__(self, "dtype", dtype)
         if self.na_values is not None:
-            object.__setattr__(self, "na_values", _words(self.na_values))
+            object.__setattr__(self, "na_values", as_words(self.na_values))
         if self.default is not None and not _is_value(self.default, dtype):
             raise LoadError(
                 f"Column {self.name!r}: the default is a value of the column's dtype, {dtype}. "
@@ -152,7 +154,7 @@ class Schema:
         if not self.columns or not all(isinstance(column, Column) for column in self.columns):
             raise LoadError(f"A schema is a sequence of at least one Column. Received: {self.columns!r}.")
         if self.na_values is not None:
-            object.__setattr__(self, "na_values", _words(self.na_values))
+            object.__setattr__(self, "na_values", as_words(self.na_values))
         names = self.names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -181,11 +183,11 @@ class Schema:
 
     def with_dtype(self, dtype: str, names: Sequence[str]) -> Schema:
         """The same schema with these columns read as `dtype`, their declared defaults kept."""
-        columns = [
-            Column(c.name, dtype, None if c.default is None else float(c.default), c.na_values) if c.name in names else c
-            for c in self.columns
-        ]
-        return dataclasses.replace(self, columns=tuple(columns))
+
+        def changed(c: Column) -> Column:
+            return Column(c.name, dtype, None if c.default is None else float(c.default), c.na_values)
+
+        return dataclasses.replace(self, columns=tuple(changed(c) if c.name in names else c for c in self.columns))
 
     def with_dialect(
         self, *, delimiter: str | None = None, header: bool | None = None, quote: str | None = UNSET,
@@ -199,15 +201,14 @@ class Schema:
 
     def with_na_values(self, na_values: Sequence[str] | None) -> Schema:
         """The same schema with these words for "missing"; unchanged if None."""
-        return self if na_values is None else dataclasses.replace(self, na_values=tuple(na_values))
+        return self if na_values is None else dataclasses.replace(self, na_values=as_words(na_values))
 
     def na_words(self, column: Column) -> tuple[str, ...]:
-        """The words that mean "missing" in `column`."""
-        if column.na_values is not None:
-            return column.na_values
-        if self.na_values is not None:
-            return self.na_values
-        return NUMERIC_NA if column.is_numeric else TEXT_NA
+        """The words that mean "missing" in `column`; blanks around them count in text only, as those of fields do."""
+        words = self.na_values if column.na_values is None else column.na_values
+        if words is None:
+            return NUMERIC_NA if column.is_numeric else TEXT_NA
+        return tuple(word.strip(_BLANKS) for word in words) if column.is_numeric else words
 
     def to_json(self) -> str:
         """Writes the schema as JSON that `from_json` reads back unchanged."""
@@ -237,10 +238,18 @@ class Schema:
             raise LoadError(f"Schema.from_json takes a document that Schema.to_json wrote: {error}.") from error
 
 
-def _words(words: Sequence[str]) -> tuple[str, ...]:
+def as_words(words: Sequence[str]) -> tuple[str, ...]:
+    """Checks words that mean "missing"; a lone str, which is a sequence of letters, is refused."""
     if isinstance(words, str) or not all(isinstance(word, str) for word in words):
         raise LoadError(f"na_values is a sequence of str. Received: {words!r}.")
     return tuple(words)
+
+
+def _dtype_name(dtype: Any) -> str | None:
+    try:
+        return tf.as_dtype(dtype).name
+    except TypeError:
+        return None
 
 
 def _is_value(value: Any, dtype: str) -> bool:
@@ -253,4 +262,5 @@ def _is_value(value: Any, dtype: str) -> bool:
     if dtype in ("int32", "int64"):
         limits = tf.as_dtype(dtype)
         return isinstance(value, int) and limits.min <= value <= limits.max
-    return True
+    is_special = isinstance(value, float) and not math.isfinite(value)
+    return is_special or abs(value) <= float(tf.as_dtype(dtype).max)
