@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.csv.blocks import Blocks, count, fill, groups_of, without_stand_in
+from tf_loadops.csv.compiled import call
 from tf_loadops.csv.general import parse_general
 from tf_loadops.csv.header import positions
 from tf_loadops.csv.numeric import parse_numeric
@@ -45,10 +46,9 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
             f"The numeric engine reads numbers and bools, but {', '.join(map(repr, strings))} hold text. "
             'Leave them out with columns=[...], or pass engine="auto".'
         )
-    quote = options.schema.dialect.quote
 
     def general() -> Blocks:
-        return parse_general(examine(text, quote, name), options, name)
+        return call(_general, text, name, static=(options,))
 
     if options.engine == "general" or strings or options.schema.dialect.comment is not None:
         return general()
@@ -56,8 +56,12 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
     worth = ~contains(tf.strings.substr(text, 0, _HEAD_BYTES), '"')
     if options.engine == "auto":
         worth &= tf.strings.length(text) >= AUTO_BYTES
-    blocks, clean = tf.cond(worth, lambda: _numeric(text, options), lambda: _nothing(options))
+    blocks, clean = tf.cond(worth, lambda: call(_numeric, text, static=(options,)), lambda: _nothing(options))
     return tf.cond(clean, lambda: blocks, general)
+
+
+def _general(text: Tensor, name: Tensor, options: Options) -> Blocks:
+    return parse_general(examine(text, options.schema.dialect.quote, name), options, name)
 
 
 def _numeric(text: Tensor, options: Options) -> tuple[Blocks, Tensor]:

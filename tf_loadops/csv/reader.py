@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -161,23 +160,17 @@ class Layout(NamedTuple):
     rows: bool
 
 
-def run(function: Callable[..., Any], source: Tensor, options: Options, *more: Any) -> Any:
-    """Calls a graph function of a source: inlined in a graph, as one compiled graph when called eagerly."""
+def run(function: Callable[..., Any], source: Tensor, *more: Any) -> Any:
+    """Calls a function of a source; eager callers get a refusal's message and nothing else."""
     if source.shape.rank not in (0, 1):
         raise LoadError(
             f"A source is a string scalar or vector. Received: a tensor of shape {source.shape}. "
             "Give it a rank with tf.reshape or tf.ensure_shape."
         )
     if not tf.executing_eagerly():
-        return function(source, options, *more)
+        return function(source, *more)
     with plainly():
-        return _graph(function, source.shape.rank, options, *more)(source)
-
-
-@functools.lru_cache(maxsize=256)
-def _graph(function: Callable[..., Any], rank: int, options: Options, *more: Any) -> Any:
-    spec = tf.TensorSpec([None] * rank, tf.string)
-    return tf.function(lambda source: function(source, options, *more), input_signature=[spec], autograph=False)
+        return function(source, *more)
 
 
 def read_table(path: Tensor, options: Options) -> Table:

@@ -7,11 +7,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.csv.blocks import COUNTS, Blocks, groups_of
+from tf_loadops.csv.compiled import call
 from tf_loadops.csv.engine import parse_text
 from tf_loadops.csv.general import parse_records
 from tf_loadops.csv.options import Options
 from tf_loadops.csv.records import Records
-from tf_loadops.csv.text import Text, contains, decode, examine, inflate, last_byte
+from tf_loadops.csv.text import contains, decode, examine, inflate, last_byte
 from tf_loadops.errors import gate
 from tf_loadops.paths import read_bytes
 
@@ -28,16 +29,22 @@ def read_blocks(path: Tensor, options: Options) -> Blocks:
 
 def parse_blocks(text: Tensor, options: Options) -> Blocks:
     """Parses a whole text, or a vector of records."""
-    if text.shape.rank == 0:
-        name = tf.constant("<text>")
-        return parse_text(decode(inflate(text, name), name), options, name)
-    name = tf.constant("<rows>")
-    joined = tf.strings.reduce_join(text, separator="\n")
-    return _parse_rows(text, examine(joined, options.schema.dialect.quote, name), options, name)
+    if text.shape.rank == 1:
+        return call(_parse_rows, text, static=(options,))
+    name = tf.constant("<text>")
+    return parse_text(call(_text_of, text, name), options, name)
 
 
 def _read_file(path: Tensor, options: Options) -> Blocks:
-    return parse_text(decode(inflate(read_bytes(path), path), path), options, path)
+    return parse_text(call(_text_at, path), options, path)
+
+
+def _text_at(path: Tensor) -> Tensor:
+    return _text_of(read_bytes(path), path)
+
+
+def _text_of(content: Tensor, name: Tensor) -> Tensor:
+    return decode(inflate(content, name), name)
 
 
 def _concatenated(paths: Tensor, options: Options) -> Blocks:
@@ -65,9 +72,10 @@ def _concatenated(paths: Tensor, options: Options) -> Blocks:
     return Blocks(values, valid, end.counts)
 
 
-def _parse_rows(rows: Tensor, text: Text, options: Options, name: Tensor) -> Blocks:
+def _parse_rows(rows: Tensor, options: Options) -> Blocks:
     """Parses one record per element, so that the n-th row of the result is the n-th of the request."""
-    quote = options.schema.dialect.quote
+    name, quote = tf.constant("<rows>"), options.schema.dialect.quote
+    text = examine(tf.strings.reduce_join(rows, separator="\n"), quote, name)
     for end in ("\n", "\r"):
         length = tf.strings.length(rows) - tf.cast(tf.equal(last_byte(rows), end), tf.int32)
         rows = tf.strings.substr(rows, tf.zeros_like(length), length)

@@ -1,0 +1,33 @@
+"""Graphs for eager callers: each part of a read is traced when it is first needed, and kept."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import tensorflow as tf
+
+Tensor = Any
+
+
+def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = ()) -> Any:
+    """Calls a graph function: inlined in a graph, as a graph of its own when called eagerly.
+
+    Args:
+      function: a module-level function of the tensors, followed by `static`.
+      *tensors: string tensors of known rank.
+      static: what the graph depends on besides.
+
+    Returns:
+      What the function returns.
+    """
+    if not tf.executing_eagerly():
+        return function(*tensors, *static)
+    return _graph(function, tuple(tensor.shape.rank for tensor in tensors), static)(*tensors)
+
+
+@functools.lru_cache(maxsize=256)
+def _graph(function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...]) -> Any:
+    specs = [tf.TensorSpec([None] * rank, tf.string) for rank in ranks]
+    return tf.function(lambda *tensors: function(*tensors, *static), input_signature=specs, autograph=False)
