@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tf_loadops as tlo
 from tf_loadops import LoadError, Moments, Standardize
 
 NAN = float("nan")
@@ -60,14 +59,9 @@ def test_paths(tmp_path):
     for file, part in zip(files, np.split(X, 2), strict=True):
         file.write_text("p,q\n" + "\n".join("" if v != v else f"{v!r},{w!r}" for v, w in part.tolist()) + "\n")
     files[0].write_text(files[0].read_text().replace("\n\n", f"\n,{float(X[3, 1])!r}\n"))
-    one, both = Standardize(), Standardize()
-    one.adapt(str(files[0]))
-    assert one.moments.count.numpy().tolist() == [499, 500]
-    both.adapt(files)
-    _require(both)
-    loaded = Standardize()
-    loaded.adapt(tlo.CSVDataLoader(files, dtype="float64"))
-    _require(loaded)
+    layer = Standardize()
+    layer.adapt(files)
+    _require(layer)
 
 
 def test_adapting_again_starts_anew_or_goes_on():

@@ -28,7 +28,8 @@ _MOST_COLUMNS = 1 << 12
 def batch(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
     """The fields of `Moments.of`, in their order."""
     x, weights, validity = _flat(x, weights, validity)
-    if compiling() or (x.shape.num_elements() or 2 * _PART) < 2 * _PART:
+    size = x.shape.num_elements()
+    if compiling() or (size is not None and size < 2 * _PART):
         return block(x, weights, validity)
     if not tf.executing_eagerly():
         return _parts(x, weights, validity)
@@ -60,11 +61,8 @@ def _parts(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[
 
 @functools.lru_cache(maxsize=64)
 def _traced(columns: int, dtype: Any, weighted: bool, masked: bool) -> Callable[..., tuple[Tensor, ...]]:
-    """The loop over parts as one graph for any number of rows."""
-    x = tf.TensorSpec([None, columns], dtype)
-    weights = tf.TensorSpec([None], tf.float64) if weighted else None
-    validity = tf.TensorSpec([None, columns], tf.bool) if masked else None
-    return tf.function(_parts, input_signature=[x, weights, validity], autograph=False)
+    """The loop over parts as a graph for any number of rows: one for each key, so that columns stay known."""
+    return tf.function(_parts, reduce_retracing=True, autograph=False)
 
 
 def block(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
