@@ -18,7 +18,7 @@ Tensor = Any
 
 # What `StringToNumber` says before the text it was given, and what TensorFlow adds behind it.
 _PREFIX = "StringToNumberOp could not correctly convert string: "
-_NODE = re.compile(r"\s*(?:\[\[\{\{|\[Op:).*", re.DOTALL)
+_NODE = re.compile(r"(?:\n\t \[\[\{\{.*|\s*\[Op:[^\]]*\](?: name: \S*)?)\Z", re.DOTALL)
 
 
 class LoadError(ValueError):
@@ -47,7 +47,8 @@ def refuse_unless(ok: Tensor, message: Callable[[], Tensor]) -> Tensor:
     """
 
     def stop() -> Tensor:
-        text = message()
+        # Python could not even raise an error whose text is not UTF-8, and a path may be any bytes.
+        text = utf8(message())
         number = tf.strings.to_number(text, name="refused")  # fails on any text that is no number
         # Never true, but nothing that the graph's optimiser could know without the number.
         with tf.control_dependencies([tf.debugging.Assert(tf.equal(number, number + 1.0), [text])]):
@@ -122,6 +123,21 @@ def printable(text: Tensor, limit: int = 60) -> Tensor:
     shown = tf.strings.substr(text, 0, limit)
     for raw, escape in (("\n", r"\\n"), ("\r", r"\\r"), ("\t", r"\\t"), ("\x00", r"\\0")):
         shown = tf.strings.regex_replace(shown, raw, escape)
-    # A value cut in the middle of a character, or one that never was UTF-8, would make the whole message unreadable.
-    shown = tf.strings.unicode_transcode(shown, "UTF-8", "UTF-8", errors="replace", replacement_char=ord("?"))
+    shown = utf8(shown)  # it may be cut in the middle of a character
     return tf.where(tf.strings.length(text) > limit, tf.strings.join([shown, "..."]), shown)
+
+
+def utf8(text: Tensor) -> Tensor:
+    r"""Puts `?` in place of each byte that is no part of UTF-8 text.
+
+    Args:
+      text: string tensor of any shape.
+
+    Returns:
+      A string tensor of the same shape.
+
+    Example:
+      >>> utf8(tf.constant(b"caf\xe9")).numpy()
+      b'caf?'
+    """
+    return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace", replacement_char=ord("?"))
