@@ -75,6 +75,8 @@ def _concatenated(paths: Tensor, options: Options) -> Blocks:
 def _parse_rows(rows: Tensor, options: Options) -> Blocks:
     """Parses one record per element, so that the n-th row of the result is the n-th of the request."""
     name, quote = tf.constant("<rows>"), options.schema.dialect.quote
+    nul = contains(rows, "\0")
+    rows = gate(~tf.reduce_any(nul), lambda: _nul_in_row(name, tf.where(nul)[0, 0] + 1), rows)
     text = examine(tf.strings.reduce_join(rows, separator="\n"), quote, name)
     for end in ("\n", "\r"):
         length = tf.strings.length(rows) - tf.cast(tf.equal(last_byte(rows), end), tf.int32)
@@ -97,3 +99,8 @@ def _parse_rows(rows: Tensor, options: Options) -> Blocks:
 
     rows = gate(~tf.reduce_any(torn), several, rows)
     return parse_records(Records(rows, line), text, options, False, name)
+
+
+def _nul_in_row(name: Tensor, row: Tensor) -> Tensor:
+    said = ": the row holds a NUL, which no CSV text does. It is binary, or UTF-16 (convert it to UTF-8)."
+    return tf.strings.join([name, ":", tf.strings.as_string(row), said])
