@@ -58,8 +58,12 @@ def make_options(
 ) -> Options:
     """Joins the arguments of `read_csv` and `parse_csv`; those given take the place of the schema's own."""
     if not isinstance(schema, Schema):
-        raise LoadError(f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}.")
+        raise LoadError(
+            f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}."
+        )
     schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
     schema = schema.with_na_values(na_values)
+    if isinstance(columns, str):
+        raise LoadError(f"columns is a sequence of names. Received: columns={columns!r}.")
     names = tuple(schema.names if columns is None else columns)
     return Options(schema, names, on_bad_row, bool(allow_empty), engine)

@@ -26,8 +26,8 @@ def sniff_delimiter(records: dict[str, list[list[str]]], path: str) -> str:
         return even[0]
     if len(even) > 1:
         raise LoadError(
-            f"{path}: the delimiter is one of {', '.join(map(repr, even))}: each cuts every record into the same number "
-            "of fields. Pass delimiter=..."
+            f"{path}: the delimiter is one of {', '.join(map(repr, even))}: each cuts every record into the same "
+            "number of fields. Pass delimiter=..."
         )
     often = {char: sum(len(row) > 1 and len(row) == len(rows[0]) for row in rows) for char, rows in records.items()}
     best = max(often, key=lambda char: often[char])

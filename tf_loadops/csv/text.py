@@ -112,7 +112,8 @@ def contains(text: Tensor, byte: str) -> Tensor:
       A bool tensor of the same shape.
     """
     # A pattern that matches the whole string would fail on bytes that are not UTF-8; a search passes over them.
-    return tf.not_equal(tf.strings.length(tf.strings.regex_replace(text, rf"\x{ord(byte):02x}", "")), tf.strings.length(text))
+    without = tf.strings.regex_replace(text, rf"\x{ord(byte):02x}", "")
+    return tf.not_equal(tf.strings.length(without), tf.strings.length(text))
 
 
 def last_byte(text: Tensor) -> Tensor:
