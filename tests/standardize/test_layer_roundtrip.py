@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from tf_loadops import Standardize
 
+# Keras itself, when it writes weights under NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
 X = np.random.default_rng(3).normal([1e7, 0.1, 3], [0.1, 1e-3, 40], (101, 3))
 X[7, 1] = np.nan
 
