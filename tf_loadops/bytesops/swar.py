@@ -1,8 +1,8 @@
 """Eight bytes at a time: searching and converting ASCII inside uint64 words ("SIMD within a register").
 
 Byte 0 of a word is its lowest byte, so it is also the first in the text. A *marker* is the bit 0x80 of a byte; a *mask*
-has whole bytes set. Every function takes and returns uint64 tensors of one shape and uses elementwise integer ops only, so it
-compiles under XLA for any device.
+has whole bytes set. Every function takes and returns uint64 tensors of one shape and uses elementwise integer ops, so
+it compiles under XLA for any device.
 
 Source: Warren, "Hacker's Delight", 2nd ed., §6-1, for finding a byte in a word (here the form without false positives);
 Lemire, "Quickly parsing eight digits" (2018), for `eight_digits`.

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.python import xla as tfxla
 
 from tf_loadops.bytesops.swar import repeat, u64
 from tf_loadops.csv.numeric_patch import patch
@@ -32,7 +31,7 @@ from tf_loadops.csv.numeric_scan import (
     scan,
 )
 from tf_loadops.csv.numeric_short import pack, read_short, unpack, windows
-from tf_loadops.csv.numeric_types import Group, Typed, by_division, typed
+from tf_loadops.csv.numeric_types import Group, Typed, by_division, grouped, typed
 
 Tensor = Any
 
@@ -118,10 +117,9 @@ def parse_numeric(
     wanted = tf.gather(tf.cast(index, tf.int64), order)
     engine = _Engine(groups, ord(delimiter), tf.cast(n_file_columns, tf.int64), wanted)
     table, clean = engine.run(text, tf.cast(offset, tf.int32))
-    missing = tf.split(table.missing, [len(g.words) for g in groups], axis=1) if len(groups) > 1 else [table.missing]
     return NumericResult(
         {group.dtype: part for group, part in zip(groups, table.values, strict=True)},
-        {group.dtype: part for group, part in zip(groups, missing, strict=True)},
+        {group.dtype: part for group, part in zip(groups, table.missing, strict=True)},
         clean,
     )
 
@@ -164,15 +162,18 @@ class _Engine:
 
         state = (tf.constant(0), offset, self._arrays(), oks)
         _, _, arrays, oks = tf.while_loop(lambda i, low, *_: low < end, body, state, parallel_iterations=_parallel())
-        table = Typed(*tf.nest.map_structure(lambda array: array.concat(), arrays)[:2], ())
+        table = tf.nest.map_structure(lambda array: array.concat(), arrays)
         return table, start_ok & tf.reduce_all(oks.stack())
 
     def _arrays(self, hard: bool = False) -> Typed:
         def array(dtype: Any, columns: int) -> Any:
             return tf.TensorArray(dtype, 0, dynamic_size=True, element_shape=[None, columns], infer_shape=False)
 
+        def masks() -> tuple[Any, ...]:
+            return tuple(array(tf.bool, len(group.words)) for group in self.groups)
+
         values = tuple(array(group.dtype, len(group.words)) for group in self.groups)
-        return Typed(values, array(tf.bool, self.columns), array(tf.bool, self.columns) if hard else ())
+        return Typed(values, masks(), masks() if hard else ())
 
     def _parse(self, chunk: _Window, piece: Callable[[], Tensor], crlf: Tensor) -> tuple[Typed, Tensor]:
         found = Scan(*_program(_scan_program, self.delimiter, _xla)(chunk.words, chunk.bounds, crlf))
@@ -189,15 +190,18 @@ class _Engine:
                 lambda: patch(
                     table, piece(), found.markers, begin, places, self.fields, self.wanted, self.groups, crlf
                 ),
-                lambda: (table, ~any_hard),
+                lambda: (table._replace(hard=()), ~any_hard),
             )
             # A row of one empty field is a blank line, which is no row.
-            blank = tf.equal(self.fields, 1) & (any_missing | any_hard) & tf.reduce_any(table.missing)
-            return Typed(table.values, table.missing, ()), ok & regular & ~blank
+            blank = tf.equal(self.fields, 1) & any_missing
+            return table, ok & regular & ~blank
 
         def nothing() -> tuple[Typed, Tensor]:
-            empty = [tf.zeros([0, len(group.words)], group.dtype) for group in self.groups]
-            return Typed(tuple(empty), tf.zeros([0, self.columns], tf.bool), ()), tf.constant(False)
+            def empty(dtypes: Sequence[Any]) -> tuple[Tensor, ...]:
+                return tuple(tf.zeros([0, len(g.words)], d) for g, d in zip(self.groups, dtypes, strict=True))
+
+            none = Typed(empty([g.dtype for g in self.groups]), empty([tf.bool] * len(self.groups)), ())
+            return none, tf.constant(False)
 
         return tf.cond(usual, parse, nothing)
 
@@ -270,7 +274,7 @@ def _parallel() -> int:
 
 
 def _look(text: Tensor, offset: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether lines end in CR LF, by the first one, and whether the beginning is worth the rest of the engine's work."""
+    """Whether lines end in CR LF, by the first one, and whether the beginning promises a clean text."""
     start = tf.minimum(offset, tf.maximum(size, 0))
     sample = tf.io.decode_raw(tf.strings.substr(text, start, 65536), tf.uint8)
     feed = tf.equal(sample, LF)
@@ -300,8 +304,6 @@ def _cut(text: Tensor, low: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
 @functools.lru_cache(maxsize=64)
 def _program(build: Callable[..., Any], *key: Any) -> Any:
     *arguments, compiled = key
-    if build is _short_program:
-        arguments.append(compiled)
     return tf.function(build(*arguments), jit_compile=compiled or None, autograph=False)
 
 
@@ -312,16 +314,19 @@ def _scan_program(delimiter: int) -> Callable[..., Any]:
     return csv_scan
 
 
-def _short_program(groups: tuple[Group, ...], delimiter: int, height: int, compiled: bool) -> Callable[..., Any]:
+def _short_program(groups: tuple[Group, ...], delimiter: int, height: int) -> Callable[..., Any]:
     def csv_short(words: Tensor, ends: Tensor, row_ends: Tensor, shift: Tensor, eol: Tensor, rows: Tensor) -> Any:
         mark = u64(repeat(delimiter))
-        group = tf.reshape(ends, [height, -1])
-        number = read_short(*windows(words, group, shift, [mark, eol], 2), [mark, u64(repeat(LF))])
-        packed = pack(number)
-        if compiled:
-            (packed,) = tfxla.optimization_barrier(packed)
+        group = grouped(tf.reshape(ends, [height, -1]), groups)
+
+        def read() -> Tensor:
+            return pack(read_short(*windows(words, group, shift, [mark, eol], 2), [mark, u64(repeat(LF))]))
+
+        # Always true, but XLA can't know: a branch is computed once, where plain values are fused into each of the
+        # program's outputs and computed for each of them again. (Optimization barriers are taken out before that.)
+        packed = tf.cond(rows > 0, read, lambda: tf.zeros_like(group, tf.uint64))
         number = unpack(packed)
-        table = typed(number, *by_division(number), groups)
+        table = typed(number, *by_division(number), groups, height)
         return (*table, flags(table, ends_rows(words, row_ends, shift, eol, delimiter), rows))
 
     return csv_short
@@ -333,7 +338,7 @@ def flags(table: Typed, is_end: Tensor, rows: Tensor) -> Tensor:
     return tf.stack(
         [
             tf.reduce_any(real & ~is_end),
-            tf.reduce_any(real[:, None] & table.hard),
-            tf.reduce_any(real[:, None] & table.missing),
+            tf.reduce_any(tf.stack([tf.reduce_any(real[:, None] & part) for part in table.hard])),
+            tf.reduce_any(tf.stack([tf.reduce_any(real[:, None] & part) for part in table.missing])),
         ]
     )

@@ -51,21 +51,20 @@ def patch(
     lines = tf.strings.split(piece, "\n")
     values, masks, oks = [], [], []
     at = 0
-    for group, value in zip(groups, table.values, strict=True):
-        size = len(group.words)
-        missing, hard = (mask[:, at : at + size] for mask in (table.missing, table.hard))
+    for group, value, missing, hard in zip(groups, *table, strict=True):
         for words in dict.fromkeys(group.words):
             mine = tf.constant([w == words for w in group.words])
             where = tf.where(hard & mine)
-            text = _cut_out(where + tf.constant([0, at], tf.int64), lines, _Places(markers, begin, places), fields, wanted, crlf)
+            in_table = where + tf.constant([0, at], tf.int64)
+            text = _cut_out(in_table, lines, _Places(markers, begin, places), fields, wanted, crlf)
             read = parse_values(text, group.dtype, words, tf.constant(True))
             value = tf.tensor_scatter_nd_update(value, where, read.values)
             missing = tf.tensor_scatter_nd_update(missing, where, read.missing)
             oks.append(tf.reduce_all(tf.equal(read.trouble, OK)))
         values.append(value)
         masks.append(missing)
-        at += size
-    return Typed(tuple(values), tf.concat(masks, 1), tf.zeros_like(table.hard)), tf.reduce_all(tf.stack(oks))
+        at += len(group.words)
+    return Typed(tuple(values), tuple(masks), ()), tf.reduce_all(tf.stack(oks))
 
 
 def _cut_out(

@@ -26,27 +26,40 @@ class Group(NamedTuple):
 
 
 class Typed(NamedTuple):
-    """The columns of one block or chunk, grouped.
+    """The columns of one block or chunk; a tuple of one tensor [rows, columns of the group] per group each.
 
     Attributes:
-      values: per group [rows, columns of the group]; where missing, NaN, 0 or False.
-      missing: bool [rows, columns of all groups, one group after the other].
-      hard: bool, likewise: neither missing nor surely the value given.
+      values: of the group's dtype; where missing, NaN, 0 or False.
+      missing: bool.
+      hard: bool, neither missing nor surely the value given.
     """
 
     values: tuple[Tensor, ...]
-    missing: Tensor
-    hard: Tensor
+    missing: tuple[Tensor, ...]
+    hard: tuple[Tensor, ...]
 
 
-def typed(number: Number, wide: Tensor, unsure: Tensor, groups: Sequence[Group]) -> Typed:
+def grouped(fields: Tensor, groups: Sequence[Group]) -> Tensor:
+    """Brings [rows, columns] into one flat vector with the columns of a group together, row by row.
+
+    XLA's loops are fast over one long dimension, and slow over a short inner one such as ten columns.
+    """
+    parts, at = [], 0
+    for group in groups:
+        parts.append(tf.reshape(fields[:, at : at + len(group.words)], [-1]))
+        at += len(group.words)
+    return tf.concat(parts, 0) if len(parts) > 1 else parts[0]
+
+
+def typed(number: Number, wide: Tensor, unsure: Tensor, groups: Sequence[Group], rows: int) -> Typed:
     """Converts a block of numbers; compiles under XLA.
 
     Args:
-      number: the fields as numbers [rows, columns], their columns in the order of the groups.
+      number: the fields as numbers, flat, in the order of `grouped`.
       wide: float64, their values where `unsure` is False.
       unsure: bool, whether `wide` may not be the nearest float64.
       groups: the columns' types.
+      rows: how many rows.
 
     Returns:
       The columns.
@@ -54,26 +67,30 @@ def typed(number: Number, wide: Tensor, unsure: Tensor, groups: Sequence[Group])
     values, missing, hards = [], [], []
     at = 0
     for group in groups:
-        size = len(group.words)
-        part = Number(*(field[:, at : at + size] for field in number))
-        value, hard = _CONVERT[group.dtype](part, wide[:, at : at + size], unsure[:, at : at + size])
-        for column, words in enumerate(group.words):
-            hard = _look_closer(hard, part, column, size, words)
+        shape = [rows, len(group.words)]
+        size = shape[0] * shape[1]
+        part = Number(*(field[at : at + size] for field in number))
+        value, hard = _CONVERT[group.dtype](part, wide[at : at + size], unsure[at : at + size])
+        if len(set(group.words)) == 1:
+            hard = _look_closer(hard, part, tf.constant(True), group.words[0])
+        else:
+            for column, words in enumerate(group.words):
+                here = tf.reshape(tf.broadcast_to(tf.equal(tf.range(shape[1]), column), shape), [-1])
+                hard = _look_closer(hard, part, here, words)
         empty = part.empty & ~hard
-        values.append(tf.where(empty | hard, _missing(group.dtype), value))
-        missing.append(empty)
-        hards.append(hard)
+        values.append(tf.reshape(tf.where(empty | hard, _missing(group.dtype), value), shape))
+        missing.append(tf.reshape(empty, shape))
+        hards.append(tf.reshape(hard, shape))
         at += size
-    return Typed(tuple(values), tf.concat(missing, 1), tf.concat(hards, 1))
+    return Typed(tuple(values), tuple(missing), tuple(hards))
 
 
 def _missing(dtype: str) -> Tensor:
     return tf.cast(tf.constant(float("nan") if dtype.startswith("float") else 0), dtype)
 
 
-def _look_closer(hard: Tensor, part: Number, column: int, size: int, words: Sequence[str]) -> Tensor:
+def _look_closer(hard: Tensor, part: Number, here: Tensor, words: Sequence[str]) -> Tensor:
     """Leaves to the exact path what may be a missing-word that looks like a number, and "" where it is none."""
-    here = tf.equal(tf.range(size), column)[None, :]
     if "" not in words:
         hard |= part.empty & here
     for word in words:
