@@ -67,10 +67,15 @@ def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
 
 def _unreadable(path: Tensor) -> Tensor:
     escaped = tf.strings.regex_replace(path, r"([\[\]*?\\])", r"\\\1")
-    exists = tf.size(tf.io.matching_files(escaped)) > 0
+    # Looking for the file fails, rather than finding none, where there is no such file system.
+    count, reachable = attempt(lambda p: tf.strings.as_string(tf.size(tf.io.matching_files(p))), escaped)
     reason = tf.where(
-        exists,
-        "cannot be read: it is a directory, or reading it is not permitted. Give the path of a readable file.",
+        tf.equal(count, "0"),
         "no such file. Check the path; a relative one starts at the working directory of the process.",
+        "cannot be read: it is a directory, or reading it is not permitted. Give the path of a readable file.",
     )
-    return tf.strings.join([path, ": ", reason])
+    unreachable = (
+        "cannot be reached: TensorFlow has no file system for the scheme in front of ://, or that one does not answer. "
+        "Check the path and the access to where it points."
+    )
+    return tf.strings.join([path, ": ", tf.where(reachable, reason, unreachable)])

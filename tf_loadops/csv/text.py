@@ -17,6 +17,9 @@ Tensor = Any
 _END = b"\x00end\x00"
 _END_MEMBER = gzip.compress(_END, mtime=0)
 
+# The empty member at the end of every BGZF file (bgzip); TensorFlow stops at an empty member, whatever follows.
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
 
 class Text(NamedTuple):
     """CSV text and what its bytes tell.
@@ -122,6 +125,9 @@ def last_byte(text: Tensor) -> Tensor:
 
 
 def _gunzip(content: Tensor, name: Tensor) -> Tensor:
+    is_bgzf = tf.equal(_tail(content, len(_BGZF_END)), _BGZF_END)
+    size = tf.strings.length(content) - tf.where(is_bgzf, len(_BGZF_END), 0)
+    content = tf.cond(is_bgzf, lambda: tf.strings.substr(content, 0, size), lambda: content)
     inflated, ok = attempt(
         lambda data: tf.io.decode_compressed(data, "GZIP"), tf.strings.join([content, tf.constant(_END_MEMBER)])
     )
