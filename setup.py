@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tf_loadops/version.py").read_text(encoding="utf-8"), re.M)[1]
 
 # What runs the test suite: tests/ imports nothing outside these and the base dependencies.
-TEST = ["pytest>=8", "hypothesis>=6.100", "setuptools>=64", "wheel"]
+TEST = ["pytest>=8", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel"]
 
 setup(
     name="tf-loadops",
