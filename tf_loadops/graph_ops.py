@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 from tf_loadops.errors import LoadError
 
@@ -45,9 +46,14 @@ def check_ops(function: Any, what: str, allow_custom_ops: bool) -> None:
             f"{what} holds {', '.join(python)}: Python code (tf.py_function, tf.numpy_function) that a SavedModel "
             "cannot carry. Write it with TensorFlow ops."
         )
-    custom = sorted(op for op in ops if not op.startswith("_") and not hasattr(tf.raw_ops, op))
+    custom = sorted(op for op in ops if not op.startswith("_") and not _is_stock(op))
     if custom and not allow_custom_ops:
         raise LoadError(
             f"{what} holds {', '.join(custom)}: ops that plain TensorFlow does not have. Use the stock engine, or pass "
             "allow_custom_ops=True if the process that loads the model also loads their library."
         )
+
+
+def _is_stock(op: str) -> bool:
+    # `tf.raw_ops` leaves out the ops of the XLA bridge, which every TensorFlow has.
+    return hasattr(tf.raw_ops, op) or hasattr(gen_xla_ops, op)

@@ -1,0 +1,1 @@
+"""What every loader promises: one registry of cases (`cases.py`), and one test file per promise."""
