@@ -69,8 +69,8 @@ def test_wheel_holds_every_module_and_all_package_data_and_nothing_else(built):
 def test_source_distribution_holds_the_tests(built):
     with tarfile.open(built[0]) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    tests = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
-    assert tests <= names
+    tests = {path for path in (ROOT / "tests").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path.relative_to(ROOT).as_posix() for path in tests} <= names
     assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "ci/constraints-tf217.txt"} <= names
 
 
