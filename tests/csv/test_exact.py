@@ -113,6 +113,7 @@ SHAPES = """
 
 def test_literals_of_every_shape():
     check(SHAPES.split())
+    check([f"{sign}{'3' * 35}.25{e}" for sign in ("", "+", "-") for e in ("e+1", "E-01", "e+0", "e-0", "e+00300")])
     check([" 1.5", "1.5\t", "\t -2.25e1 \t", f"   {'1' * 40}   ", " infinity ", "1" * 400, "0" * 400 + "7", "1" * 309])
 
 

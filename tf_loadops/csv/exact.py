@@ -82,10 +82,10 @@ def _decimal(text: Tensor) -> _Decimal:
     text = tf.strings.strip(text)
     negative = tf.strings.regex_full_match(text, "-.*")
     text = tf.strings.regex_replace(text, "^[+-]", "")
-    power = tf.strings.regex_replace(tf.strings.regex_replace(text, "^[^eE]*[eE]?", ""), r"^([+-]?)0*", r"\1")
+    power = tf.strings.regex_replace(tf.strings.regex_replace(text, "^[^eE]*[eE]?", ""), r"^(?:\+|(-?))0*", r"\1")
     # 16 digits of exponent exceed whatever the length of a mantissa can make up for.
-    power = tf.strings.regex_replace(power, r"^([+-]?)\d{17,}$", r"\19999999999999999")
-    power = tf.strings.to_number(tf.where(tf.strings.regex_full_match(power, "[+-]?"), "0", power), tf.int64)
+    power = tf.strings.regex_replace(power, r"^(-?)\d{17,}$", r"\19999999999999999")
+    power = tf.strings.to_number(tf.where(tf.strings.regex_full_match(power, "-?"), "0", power), tf.int64)
     mantissa = tf.strings.regex_replace(text, "[eE].*$", "")
     fraction = tf.strings.regex_replace(mantissa, r"^\d*\.?", "")
     digits = tf.strings.regex_replace(tf.strings.regex_replace(mantissa, r"\.", ""), "^0+", "")
