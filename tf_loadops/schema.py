@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import json
 import math
@@ -155,8 +156,7 @@ class Schema:
             raise LoadError(f"A schema is a sequence of at least one Column. Received: {self.columns!r}.")
         if self.na_values is not None:
             object.__setattr__(self, "na_values", as_words(self.na_values))
-        names = self.names
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in collections.Counter(self.names).items() if times > 1)
         if twice:
             raise LoadError(f"A schema names each column once. Received twice: {', '.join(map(repr, twice))}.")
 
@@ -179,15 +179,17 @@ class Schema:
 
     def select(self, names: Sequence[str]) -> Schema:
         """The same schema with only these columns, in this order."""
-        return dataclasses.replace(self, columns=tuple(self[name] for name in names))
+        by_name = {column.name: column for column in self.columns}  # a file may have very many
+        return dataclasses.replace(self, columns=tuple(by_name.get(name) or self[name] for name in names))
 
     def with_dtype(self, dtype: str, names: Sequence[str]) -> Schema:
         """The same schema with these columns read as `dtype`, their declared defaults kept."""
+        wanted = set(names)
 
         def changed(c: Column) -> Column:
             return Column(c.name, dtype, None if c.default is None else float(c.default), c.na_values)
 
-        return dataclasses.replace(self, columns=tuple(changed(c) if c.name in names else c for c in self.columns))
+        return dataclasses.replace(self, columns=tuple(changed(c) if c.name in wanted else c for c in self.columns))
 
     def with_dialect(
         self, *, delimiter: str | None = None, header: bool | None = None, quote: str | None = UNSET,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import csv
 import functools
+import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +19,7 @@ from tf_loadops.csv.text import decode, examine, inflate
 from tf_loadops.csv.values import matches
 from tf_loadops.errors import LoadError, message_of
 from tf_loadops.paths import read_bytes
-from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema
+from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema, as_words
 
 _HEAD = 1 << 16  # characters looked at to find delimiter and header
 
@@ -32,12 +34,12 @@ def infer_schema(
     comment: str | None = None,
     na_values: Sequence[str] | None = None,
 ) -> Schema:
-    """Finds a CSV file's delimiter, header and column types, eagerly, once.
+    r"""Finds a CSV file's delimiter, header and column types, eagerly, once.
 
-    A column is int64 if every value is an integer that fits and none is missing; float64 if every value is a number;
-    bool if every value is `true` or `false`; and string otherwise. Integers with leading zeros (postal codes) and
-    integers beyond int64 are strings, since a number would lose digits. Later values that break a type are refused by
-    the readers, with line and column.
+    A column is int64 if every value is an integer that fits and none is missing; float64 if every value is a number or
+    missing; bool if every value is `true` or `false` and none is missing; and string otherwise. Integers with leading
+    zeros (postal codes) and integers beyond int64 are strings, since a number would lose digits. Later values that
+    break a type are refused by the readers, with line and column.
 
     Args:
       path: the file.
@@ -59,7 +61,7 @@ def infer_schema(
     Example:
       >>> import pathlib, tempfile
       >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
-      >>> _ = file.write_text("price;city\\n1.5;Oslo\\n2;Rome\\n")
+      >>> _ = file.write_text("price;city\n1.5;Oslo\n2;Rome\n")
       >>> schema = infer_schema(file)
       >>> [(column.name, column.dtype) for column in schema], schema.dialect.delimiter
       ([('price', 'float64'), ('city', 'string')], ';')
@@ -67,7 +69,8 @@ def infer_schema(
     path = os.fspath(path)
     if sample_rows is not None and sample_rows < 1:
         raise LoadError(f"sample_rows is at least 1, or None for all rows. Received: sample_rows={sample_rows!r}.")
-    words = tuple(NUMERIC_NA if na_values is None else na_values)
+    Dialect("\1" if delimiter is None else delimiter, True, quote, comment)  # refuses what makes no sense
+    words = NUMERIC_NA if na_values is None else tuple(word.strip() for word in as_words(na_values))
     try:
         content = decode(inflate(read_bytes(tf.constant(path)), tf.constant(path)), tf.constant(path))
         examine(content, quote, tf.constant(path))
@@ -87,30 +90,49 @@ def infer_schema(
 def _head_records(content: bytes, delimiter: str | None, quote: str | None, comment: str | None) -> Any:
     """The first records, cut at the delimiter, or at each that may be it."""
     text = content[: 4 * _HEAD].decode("utf-8-sig", errors="replace")[:_HEAD]
-    lines = text.splitlines(keepends=True)
-    if len(text) == _HEAD and len(lines) > 1:
-        lines.pop()  # cut in the middle
+    lines = list(io.StringIO(text, newline=""))  # `splitlines` would also split at form feeds and the like
+    is_cut = len(text) == _HEAD
     if comment is not None:
         lines = [line for line in lines if not line.startswith(comment)]
 
     def cut(char: str) -> list[list[str]]:
         quoting: Any = {"quoting": csv.QUOTE_NONE} if quote is None else {"quotechar": quote}
         try:
-            return [row for row in csv.reader(lines, delimiter=char, **quoting) if row]
+            rows = [row for row in csv.reader(lines, delimiter=char, **quoting) if row]
         except csv.Error:
             return []
+        return rows[:-1] if is_cut and len(rows) > 1 else rows
 
-    return cut(delimiter) if delimiter is not None else {char: cut(char) for char in ",;\t|"}
+    taken = (quote, (comment or "")[:1])
+    return cut(delimiter) if delimiter is not None else {char: cut(char) for char in ",;\t|" if char not in taken}
 
 
 def _survey(content: Any, path: str, dialect: Dialect, words: tuple[str, ...], sample: int | None) -> Any:
     """Runs the readers' own patterns over whole columns."""
-    names, width, kinds = _survey_graph(dialect, words, sample)(content, tf.constant(path))
-    rows = int(width[1])
-    if not rows:
+    names, line, count, kinds = _survey_graph(dialect, words, sample)(content, tf.constant(path))
+    if not int(count):
         raise LoadError(f"{path}: there is {'a header but ' if dialect.header else ''}no row to infer types from.")
-    decoded = [name.decode("utf-8", errors="replace") for name in names.numpy()]
-    return decoded, rows, {kind: flags.numpy().tolist() for kind, flags in kinds.items()}
+    if dialect.header:
+        found = _header_names(names.numpy(), f"{path}:{int(line)}")
+    else:
+        found = [f"column_{i + 1}" for i in range(len(names))]
+    return found, int(count), {kind: flags.numpy().tolist() for kind, flags in kinds.items()}
+
+
+def _header_names(names: Any, where: str) -> list[str]:
+    try:
+        decoded = [name.decode() for name in names]
+    except UnicodeDecodeError:
+        raise LoadError(f"{where}: the header is not UTF-8 text. Convert the file to UTF-8.") from None
+    if not any(decoded):
+        raise LoadError(f"{where}: the header names no column. Name them, or pass header=False if there is no header.")
+    for name, times in collections.Counter(filter(None, decoded)).items():
+        if times > 1:
+            raise LoadError(
+                f"{where}: column {name!r}: the header names it {times} times, and nobody can tell which one is meant. "
+                "Rename the others in the header."
+            )
+    return decoded
 
 
 @functools.lru_cache(maxsize=32)
@@ -123,13 +145,13 @@ def _survey_graph(dialect: Dialect, words: tuple[str, ...], sample: int | None) 
             records = Records(records.text[:kept], records.line[:kept])
         fields = split_fields(records, text.has_quote, dialect, name)
         width = fields.row_lengths()[0]
-        names = fields.values[:width]
+        names, line = fields.values[:width], records.line[0]
         fields = fields[1:] if dialect.header else fields
         # A row with another number of fields does not count here: the readers refuse, skip or null it.
         fields = tf.ragged.boolean_mask(fields, tf.equal(fields.row_lengths(), width))
         matrix = tf.reshape(fields.values, [-1, width])
         kinds = {kind: tf.reduce_all(flags, axis=0) for kind, flags in matches(matrix, words).items()}
-        return names, (width, fields.nrows()), kinds
+        return names, line, fields.nrows(), kinds
 
     spec = tf.TensorSpec([], tf.string)
     return tf.function(survey, input_signature=[spec, spec], autograph=False)
@@ -144,21 +166,13 @@ def _schema(
     na_values: Sequence[str] | None,
     sample_rows: int | None,
 ) -> Schema:
-    if not dialect.header:
-        names = [f"column_{i + 1}" for i in range(len(names))]
-    for name in names:
-        if name and names.count(name) > 1:
-            raise LoadError(
-                f"{path}:1: column {name!r}: the header names it {names.count(name)} times, and nobody can tell which "
-                "one is meant. Rename the others in the header."
-            )
     unnamed = [str(i + 1) for i, name in enumerate(names) if not name]
     columns = [Column(name, _dtype(i, kinds)) for i, name in enumerate(names) if name]
     looked_at = f"all {rows} rows" if sample_rows is None or rows < sample_rows else f"the first {rows} rows"
     origin = f"inferred from {looked_at} of {path}"
     if unnamed:
         origin += f", without the fields that have no name in the header: {', '.join(unnamed)}"
-    return Schema(tuple(columns), dialect, None if na_values is None else tuple(na_values), origin)
+    return Schema(tuple(columns), dialect, None if na_values is None else as_words(na_values), origin)
 
 
 def _dtype(column: int, kinds: dict[str, list[bool]]) -> str:
@@ -171,4 +185,4 @@ def _dtype(column: int, kinds: dict[str, list[bool]]) -> str:
         return "int64"
     if every("number or missing"):
         return "float64"
-    return "bool" if every("bool or missing") else "string"
+    return "bool" if every("bool") else "string"

@@ -75,7 +75,7 @@ def matches(fields: Tensor, na_words: Sequence[str]) -> dict[str, Tensor]:
 
     Returns:
       Bool tensors of the same shape: `missing`, `integer` (one that fits int64 and loses no leading zero), `number or
-      missing` and `bool or missing`.
+      missing` and `bool`.
     """
     word = tf.strings.strip(fields)
     missing = _is_any(word, na_words)
@@ -88,7 +88,7 @@ def matches(fields: Tensor, na_words: Sequence[str]) -> dict[str, Tensor]:
         "missing": missing,
         "integer": integer,
         "number or missing": number | missing,
-        "bool or missing": is_bool | missing,
+        "bool": is_bool & ~missing,
     }
 
 
