@@ -14,16 +14,18 @@ from test_exact import bits32
 
 from tf_loadops.csv import numeric
 from tf_loadops.csv.numeric import parse_numeric
+from tf_loadops.csv.numeric_round import nearest
 
 NA = ("", "NA", "nan")
 _GRAPHS = {}
+_NEAREST = tf.function(nearest, jit_compile=True, autograph=False)
 
 
 def parse(text, dtypes, index=None, columns=None, offset=0, delimiter=",", na=NA):
     """Runs the engine as one graph per list of types, as its callers do."""
     index = list(range(len(dtypes))) if index is None else index
     columns = len(dtypes) if columns is None else columns
-    key = (tuple(dtypes), delimiter, na, numeric._xla)
+    key = (tuple(dtypes), delimiter, na, numeric._xla, numeric._MANY)
     if key not in _GRAPHS:
         spec = tf.TensorSpec([], tf.int32)
 
@@ -184,6 +186,55 @@ def test_doubles_and_their_float32_neighbours():
     check("\n".join(texts).encode(), ["float64"])
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(-345, 320)), min_size=32, max_size=32))
+def test_nearest_is_correctly_rounded(cases):
+    mantissa, power = zip(*cases, strict=True)
+    values, unsure = _NEAREST(tf.constant(np.array(mantissa, np.uint64)), tf.constant(power))
+    for m, q, value, left in zip(mantissa, power, values.numpy(), unsure.numpy(), strict=True):
+        expected = float(f"{m}e{q}")
+        assert left or value == expected, (m, q)
+        assert not left or not 1e-300 < expected < 1e300, (m, q)
+
+
+def test_nearest_at_midpoints():
+    fractions = (2**52, 2**52 + 1, 2**53 - 1, 2**53 - 2, 6004799503160661)
+    odd = [(2 * f + 1) << shift for f in fractions for shift in range(10)]
+    values, unsure = _NEAREST(tf.constant(np.array(odd, np.uint64)), tf.zeros([len(odd)], tf.int32))
+    assert values.numpy().tolist() == [float(m) for m in odd]
+    assert not unsure.numpy().any()
+
+
+LONG = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(-1e9, 1e9).map(lambda x: f"{x:.18e}"),
+    st.floats(-1e9, 1e9).map(lambda x: f"{x:.12f}"),
+    st.floats(-1, 1).map(lambda x: f"{x:.17g}".replace("0.", ".")),
+    st.integers(-(10**20), 10**20).map(str),
+    st.sampled_from(["1e5", "1E+05", "-.5e-3", "+5.e2", "-0e5", "0e999", "1e22", "1e23", "00000000000000000000012"]),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(LONG, min_size=1, max_size=20))
+def test_long_fields_by_their_own_program(cells):
+    # Of so few fields, one hard one is enough to have the block read again.
+    previous, numeric._MANY = numeric._MANY, 2**40
+    try:
+        check("\n".join(cells).encode(), ["float64"])
+    finally:
+        numeric._MANY = previous
+
+
+ODD = "1e 1e+ e5 1ee5 1e5e5 1e5.5 .e5 -e5 1.2.3e5 1e--5 1e5- +-1e5 1e5x x1e5 1..2e3 1e400 true 12345678901234567x"
+
+
+@pytest.mark.parametrize("field", ODD.split())
+def test_what_the_long_program_leaves_is_refused(monkeypatch, field):
+    monkeypatch.setattr(numeric, "_MANY", 2**40)
+    assert parse(f"1e3\n{field}\n".encode(), ["float64"]) is None
+
+
 def chunked(monkeypatch, size):
     monkeypatch.setattr(numeric, "CHUNK", size)
     monkeypatch.setattr(numeric, "_WINDOW", 8 * numeric.HEAD + 128 + size)
@@ -233,7 +284,9 @@ def test_the_programs_hold_no_host_call():
     groups = (numeric.Group("float32", (NA,) * 2),)
     short = numeric._program(numeric._short_program, groups, ord(","), 16, True)
     ends = tf.zeros([32], tf.int64)
-    scalars = tf.constant(3, tf.int64), tf.constant(0, tf.uint64), tf.constant(1)
+    scalars = tf.constant(3, tf.int64), tf.constant(0, tf.uint64), tf.constant(True)
+    long = numeric._program(numeric._long_program, groups, ord(","), 16, True)
+    text += long.experimental_get_compiler_ir(words, ends, ends[:16], *scalars)(stage="hlo")
     text += short.experimental_get_compiler_ir(words, ends, ends[:16], *scalars)(stage="hlo")
     for forbidden in ("custom-call", "infeed", "outfeed", "send(", "recv("):
         assert forbidden not in text

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import repeat, u64
+from tf_loadops.csv.numeric_long import pack_long, read_long, unpack_long
 from tf_loadops.csv.numeric_patch import patch
+from tf_loadops.csv.numeric_round import nearest
 from tf_loadops.csv.numeric_scan import (
     CR,
     HEAD,
@@ -37,6 +39,7 @@ Tensor = Any
 
 CHUNK = 2 << 20  # bytes: small enough for the second-level caches, large enough for few calls
 _BLOCK = 1 << 16  # fields of one call of a block program
+_MANY = 32  # a block with more than one hard field in so many is read again by the program for long ones
 _NEAR = 4096  # where the last row end of a chunk is looked for first
 _LIMIT = 2**31 - 1 - 2 * CHUNK  # string lengths are int32
 
@@ -209,27 +212,32 @@ class _Engine:
         """All rows of a chunk, in blocks of one static shape."""
 
         def chosen() -> Tensor:
-            return tf.reshape(tf.gather(tf.reshape(places.group, [-1, self.fields]), self.wanted, axis=1), [-1])
+            return tf.gather(tf.reshape(places.group, [-1, self.fields]), self.wanted, axis=1)
 
-        ends = tf.cond(self.everything, lambda: places.group, chosen)
+        ends = tf.cond(self.everything, lambda: tf.reshape(places.group, [-1, self.columns]), chosen)
         row_ends = places.group[self.fields - 1 :: self.fields]
         height = self.block_rows
         blocks = (rows + height - 1) // height
-        spare = blocks * height - rows
-        ends = tf.pad(ends, [[0, spare * self.columns]])
-        row_ends = tf.pad(row_ends, [[0, spare]])
-        short = _program(_short_program, self.groups, self.delimiter, height, _xla)
+        # The last block is filled up with copies of the last row, which change nothing that is asked about all rows.
+        last = tf.minimum(tf.range(rows, blocks * height), rows - 1)
+        ends = tf.reshape(tf.concat([ends, tf.gather(ends, last)], 0), [-1])
+        row_ends = tf.concat([row_ends, tf.gather(row_ends, last)], 0)
+        short, long = (_program(b, self.groups, self.delimiter, height, _xla) for b in (_short_program, _long_program))
 
-        def body(i: Tensor, arrays: Typed, flags: Any) -> Any:
+        def body(i: Tensor, arrays: Typed, flags: Tensor, use_long: Tensor) -> Any:
             at = i * height
             block = tf.ensure_shape(ends[at * self.columns : (at + height) * self.columns], [height * self.columns])
             lines = tf.ensure_shape(row_ends[at : at + height], [height])
-            *part, new = short(chunk.words, block, lines, places.shift, eol, tf.cast(rows - at, tf.int32))
+            operands = (chunk.words, block, lines, places.shift, eol, rows > 0)
+            part = tf.cond(use_long, lambda: long(*operands), lambda: short(*operands))
+            many = ~use_long & (part[-2][0] > height * self.columns // _MANY)
+            *part, seen, in_order = tf.cond(many, lambda: long(*operands), lambda: part)
             arrays = tf.nest.map_structure(lambda a, value: a.write(tf.cast(i, tf.int32), value), arrays, Typed(*part))
-            return i + 1, arrays, flags | new
+            return i + 1, arrays, flags | tf.concat([[~in_order], seen > 0], 0), use_long | many
 
-        state = (tf.constant(0, tf.int64), self._arrays(hard=True), tf.zeros([3], tf.bool))
-        _, arrays, flags = tf.while_loop(lambda i, *_: i < blocks, body, state, parallel_iterations=1)
+        average = tf.cast(chunk.bounds[1] - chunk.bounds[0], tf.int64) // tf.maximum(tf.size(places.group, tf.int64), 1)
+        state = (tf.constant(0, tf.int64), self._arrays(hard=True), tf.zeros([3], tf.bool), average > 14)
+        _, arrays, flags, _ = tf.while_loop(lambda i, *_: i < blocks, body, state, parallel_iterations=1)
         table = tf.nest.map_structure(lambda array: array.concat()[:rows], arrays)
         return table, ~flags[0], flags[1], flags[2]
 
@@ -315,7 +323,7 @@ def _scan_program(delimiter: int) -> Callable[..., Any]:
 
 
 def _short_program(groups: tuple[Group, ...], delimiter: int, height: int) -> Callable[..., Any]:
-    def csv_short(words: Tensor, ends: Tensor, row_ends: Tensor, shift: Tensor, eol: Tensor, rows: Tensor) -> Any:
+    def csv_short(words: Tensor, ends: Tensor, row_ends: Tensor, shift: Tensor, eol: Tensor, any_rows: Tensor) -> Any:
         mark = u64(repeat(delimiter))
         group = grouped(tf.reshape(ends, [height, -1]), groups)
 
@@ -324,21 +332,29 @@ def _short_program(groups: tuple[Group, ...], delimiter: int, height: int) -> Ca
 
         # Always true, but XLA can't know: a branch is computed once, where plain values are fused into each of the
         # program's outputs and computed for each of them again. (Optimization barriers are taken out before that.)
-        packed = tf.cond(rows > 0, read, lambda: tf.zeros_like(group, tf.uint64))
+        packed = tf.cond(any_rows, read, lambda: tf.zeros_like(group, tf.uint64))
         number = unpack(packed)
         table = typed(number, *by_division(number), groups, height)
-        return (*table, flags(table, ends_rows(words, row_ends, shift, eol, delimiter), rows))
+        return (*table, tf.reduce_all(ends_rows(words, row_ends, shift, eol, delimiter)))
 
     return csv_short
 
 
-def flags(table: Typed, is_end: Tensor, rows: Tensor) -> Tensor:
-    """Bool [3]: whether, in the first `rows` rows, one does not end where it should, a field is hard, or missing."""
-    real = tf.range(is_end.shape[0]) < rows
-    return tf.stack(
-        [
-            tf.reduce_any(real & ~is_end),
-            tf.reduce_any(tf.stack([tf.reduce_any(real[:, None] & part) for part in table.hard])),
-            tf.reduce_any(tf.stack([tf.reduce_any(real[:, None] & part) for part in table.missing])),
-        ]
-    )
+def _long_program(groups: tuple[Group, ...], delimiter: int, height: int) -> Callable[..., Any]:
+    def csv_long(words: Tensor, ends: Tensor, row_ends: Tensor, shift: Tensor, eol: Tensor, any_rows: Tensor) -> Any:
+        mark = u64(repeat(delimiter))
+        group = grouped(tf.reshape(ends, [height, -1]), groups)
+        none = tf.zeros_like(group, tf.uint64)
+
+        def read() -> tuple[Tensor, Tensor]:
+            number = read_long(words, group, shift, [mark, eol], [mark, u64(repeat(LF))])
+            return number.mantissa, pack_long(number)
+
+        # As in the short program: what stands in a branch is computed once.
+        number = unpack_long(*tf.cond(any_rows, read, lambda: (none, none)))
+        no_value = tf.cast(none, tf.float64), tf.zeros_like(group, tf.bool)
+        value, unsure = tf.cond(any_rows, lambda: nearest(number.mantissa, number.power), lambda: no_value)
+        table = typed(number, tf.where(number.negative, -value, value), unsure, groups, height)
+        return (*table, tf.reduce_all(ends_rows(words, row_ends, shift, eol, delimiter)))
+
+    return csv_long

@@ -51,7 +51,7 @@ def patch(
     lines = tf.strings.split(piece, "\n")
     values, masks, oks = [], [], []
     at = 0
-    for group, value, missing, hard in zip(groups, *table, strict=True):
+    for group, value, missing, hard in zip(groups, *table[:3], strict=True):
         for words in dict.fromkeys(group.words):
             mine = tf.constant([w == words for w in group.words])
             where = tf.where(hard & mine)

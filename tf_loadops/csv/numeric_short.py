@@ -89,7 +89,7 @@ def read_short(high: Tensor, low: Tensor, separators: Sequence[Tensor]) -> Numbe
     Returns:
       The numbers.
     """
-    cuts_low, cuts_high = _any_of(low, separators), _any_of(high, separators)
+    cuts_low, cuts_high = any_of(low, separators), any_of(high, separators)
     zero = u64(0)
     within = tf.not_equal(cuts_low, zero)  # the field begins in the low word
     out_low = fill(up_to_last(cuts_low))
@@ -105,20 +105,22 @@ def read_short(high: Tensor, low: Tensor, separators: Sequence[Tensor]) -> Numbe
     plus_low, plus_high = AND(equal_bytes(low, ord("+")), first_low), AND(equal_bytes(high, ord("+")), first_high)
     negative = tf.not_equal(OR(minus_low, minus_high), zero)
     word = AND(OR(low, u64(repeat(0x20))), NOT(out_low))  # the last eight bytes, letters in lower case
-    true, false = _is_any(word, "1", "true"), _is_any(word, "0", "false")
+    true, false = is_any(word, "1", "true"), is_any(word, "0", "false")
     out_low = OR(out_low, fill(OR(minus_low, plus_low)))
     out_high = OR(out_high, fill(OR(minus_high, plus_high)))
     return _decimal(high, low, out_high, out_low, Number(zero, zero, negative, zero, ~found, empty, true, false))
 
 
-def _is_any(word: Tensor, *texts: str) -> Tensor:
+def is_any(word: Tensor, *texts: str) -> Tensor:
+    """Whether the last bytes of each word are one of these texts, and the bytes before it zero."""
     found = tf.zeros_like(word, tf.bool)
     for text in texts:
         found |= tf.equal(word, u64(int.from_bytes(text.encode().rjust(8, b"\0"), "little")))
     return found
 
 
-def _any_of(words: Tensor, separators: Sequence[Tensor]) -> Tensor:
+def any_of(words: Tensor, separators: Sequence[Tensor]) -> Tensor:
+    """Markers at the bytes equal to one of the separators, each given as a word of eight."""
     found = equal_bytes(words, separators[0])
     for separator in separators[1:]:
         found = OR(found, equal_bytes(words, separator))

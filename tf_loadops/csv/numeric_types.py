@@ -26,17 +26,19 @@ class Group(NamedTuple):
 
 
 class Typed(NamedTuple):
-    """The columns of one block or chunk; a tuple of one tensor [rows, columns of the group] per group each.
+    """The columns of one block or chunk: first three tuples of a tensor [rows, columns of the group] per group.
 
     Attributes:
       values: of the group's dtype; where missing, NaN, 0 or False.
       missing: bool.
       hard: bool, neither missing nor surely the value given.
+      seen: int64 [2], how many fields are hard, and how many missing.
     """
 
     values: tuple[Tensor, ...]
     missing: tuple[Tensor, ...]
     hard: tuple[Tensor, ...]
+    seen: Any = ()
 
 
 def grouped(fields: Tensor, groups: Sequence[Group]) -> Tensor:
@@ -64,7 +66,7 @@ def typed(number: Number, wide: Tensor, unsure: Tensor, groups: Sequence[Group],
     Returns:
       The columns.
     """
-    values, missing, hards = [], [], []
+    values, missing, hards, seen = [], [], [], []
     at = 0
     for group in groups:
         shape = [rows, len(group.words)]
@@ -78,11 +80,15 @@ def typed(number: Number, wide: Tensor, unsure: Tensor, groups: Sequence[Group],
                 here = tf.reshape(tf.broadcast_to(tf.equal(tf.range(shape[1]), column), shape), [-1])
                 hard = _look_closer(hard, part, here, words)
         empty = part.empty & ~hard
+        both = tf.cast(hard, tf.uint64) + tf.cast(empty, tf.uint64) * u64(2**32)  # two counts in one pass
+        seen.append(tf.reduce_sum(both))
         values.append(tf.reshape(tf.where(empty | hard, _missing(group.dtype), value), shape))
         missing.append(tf.reshape(empty, shape))
         hards.append(tf.reshape(hard, shape))
         at += size
-    return Typed(tuple(values), tuple(missing), tuple(hards))
+    counts = tf.add_n(seen)
+    both = tf.stack([tf.bitwise.bitwise_and(counts, u64(2**32 - 1)), tf.bitwise.right_shift(counts, u64(32))])
+    return Typed(tuple(values), tuple(missing), tuple(hards), tf.cast(both, tf.int64))
 
 
 def _missing(dtype: str) -> Tensor:
