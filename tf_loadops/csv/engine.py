@@ -50,7 +50,9 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
     def general() -> Blocks:
         return call(_general, text, name, static=(options,))
 
-    if options.engine == "general" or strings or options.schema.dialect.comment is not None:
+    # The numeric engine knows no other quote than ", and no comments.
+    known = quote in (None, '"') and options.schema.dialect.comment is None
+    if options.engine == "general" or strings or not known:
         return general()
     # The numeric engine finds every quote itself, but only once it is through.
     worth = ~contains(tf.strings.substr(text, 0, _HEAD_BYTES), '"')
