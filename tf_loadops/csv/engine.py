@@ -51,7 +51,7 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
         return call(_general, text, name, static=(options,))
 
     # The numeric engine knows no other quote than ", and no comments.
-    known = quote in (None, '"') and options.schema.dialect.comment is None
+    known = options.schema.dialect.quote in (None, '"') and options.schema.dialect.comment is None
     if options.engine == "general" or strings or not known:
         return general()
     # The numeric engine finds every quote itself, but only once it is through.
