@@ -21,7 +21,7 @@ def file(tmp_path):
 
 
 def numbers(source=None, **kwargs):
-    return tlo.CSVDataLoader(source, schema=SCHEMA, features=["size"], **kwargs)
+    return tlo.CSVDataLoader(source, schema=SCHEMA, features=["size"], engine="general", **kwargs)
 
 
 def columns():
@@ -66,8 +66,8 @@ def test_no_source(tmp_path):
 def test_source_that_is_not_there(tmp_path):
     missing = tmp_path / "none.csv"
     assert refused(numbers(), tmp_path / "model", signatures=["embedded"], source=missing) == (
-        f"{missing}: no such file. Signature 'embedded' carries a copy of it: check the path that source=... or the "
-        "loader names."
+        f"{missing}: there is no such file. Signature 'embedded' carries a copy of it; check the path that source=... "
+        "or the loader names."
     )
 
 
@@ -137,7 +137,7 @@ def test_directory_that_holds_something(file, tmp_path):
 
 def test_a_file_in_its_place(file, tmp_path):
     assert refused(numbers(file), file, signatures=["rows"], overwrite=True) == (
-        f"{file}: there is a file of this name, where a directory is to be written. Give another path."
+        f"{file}: a file has the name of the directory that is to be written. Give another path."
     )
     assert file.read_text().startswith("city,size")
 
@@ -200,6 +200,36 @@ def test_several_loaders(file, tmp_path):
     (tmp_path / "other.csv").unlink()
     file.unlink()
     assert load(tmp_path / "model", "embedded") == {"output": [[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]}
+
+
+def test_one_source_for_several_loaders(file, tmp_path):
+    model = OwnFileOnly(numbers(file, name="left"))
+    model.right = numbers(file, name="right")
+    model(None)
+    assert refused(model, tmp_path / "model", signatures=["baked"], source=file) == (
+        "source=... names the files of one loader, but the model has 2: 'left', 'right'. Construct each of them with "
+        "its own path."
+    )
+
+
+def test_one_input_for_loaders_of_different_sources(file, tmp_path):
+    files = keras.Input(shape=(), dtype="string")
+    both = [numbers(file)(files), numbers(tmp_path / "other.csv")(files)]
+    model = keras.Model(files, keras.layers.Concatenate()(both))
+    assert refused(model, tmp_path / "model", signatures=["baked"]) == (
+        f"The model's one input feeds 2 loaders, which have different sources: {(str(file),)!r}, "
+        f"{(str(tmp_path / 'other.csv'),)!r}. Pass source=... to say which is read."
+    )
+    tlo.export_saved_model(model, tmp_path / "model", signatures=["baked"], source=file)
+    assert load(tmp_path / "model") == {"output": [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]}
+
+
+def test_two_inputs(file, tmp_path):
+    files, other = (keras.Input(shape=(), dtype="string") for _ in range(2))
+    model = keras.Model([files, other], keras.layers.Concatenate()([numbers(file)(files), numbers(file)(other)]))
+    assert refused(model, tmp_path / "model") == (
+        "An exported model takes one input, the paths. Received: a model with 2 inputs."
+    )
 
 
 def test_string_lookups(file, tmp_path):

@@ -29,7 +29,7 @@ def export_saved_model(
     overwrite: bool = False,
     allow_custom_ops: bool = False,
 ) -> None:
-    """Writes a SavedModel that loads its own data: no Python, no pandas, no copy of the preprocessing code.
+    r"""Writes a SavedModel that loads its own data: no Python, no pandas, no copy of the preprocessing code.
 
     It runs wherever TensorFlow does: `tf.saved_model.load`, `saved_model_cli`, TensorFlow Serving, the C API. The
     signatures, the first of them also as `serving_default`:
@@ -55,7 +55,7 @@ def export_saved_model(
     Example:
       >>> import pathlib, tempfile
       >>> folder = pathlib.Path(tempfile.mkdtemp())
-      >>> _ = (folder / "a.csv").write_text("x,y\\n1,2\\n3,4\\n")
+      >>> _ = (folder / "a.csv").write_text("x,y\n1,2\n3,4\n")
       >>> from tf_loadops import CSVDataLoader
       >>> export_saved_model(CSVDataLoader(folder / "a.csv"), folder / "model")
       >>> loaded = tf.saved_model.load(str(folder / "model"))
@@ -67,16 +67,15 @@ def export_saved_model(
     if signatures is None:
         signatures = ("path", "rows", "baked") if own or source is not None else ("path", "rows")
     _check(model, signatures, own or source is not None)
-    target = os.path.abspath(os.fspath(directory))
-    if os.path.isdir(target) and os.listdir(target) and not overwrite:
-        raise LoadError(f"{target}: the directory holds something already. Pass overwrite=True to replace it.")
+    target = os.path.realpath(os.fspath(directory))
+    _check_target(target, overwrite)
 
     module = tf.Module()
     # Keras keeps its variables and tables where a SavedModel does not look, and saving the Keras model itself writes
     # a graph that sessions cannot initialise.
     module.variables_held = [variable.value for variable in model.variables]
     module.tables_held = _tables(model)
-    traced = {name: _trace(name, model, loaders, module, source) for name in signatures}
+    traced = _Tracer(model, loaders, source, module).trace(signatures)
     for name, function in traced.items():
         check_ops(function, f"Signature {name!r}", allow_custom_ops)
     module.traced = traced
@@ -90,12 +89,22 @@ def _check(model: keras.layers.Layer, signatures: Sequence[str], has_source: boo
         raise LoadError(f"Expected some of {', '.join(SIGNATURES)}. Received: signatures={tuple(signatures)!r}.")
     if not model.built:
         raise LoadError("An exported model is built. Call it once on data before exporting it.")
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) > 1:
+        raise LoadError(f"An exported model takes one input, the paths. Received: a model with {len(inputs)} inputs.")
     needing = [name for name in signatures if name in ("baked", "embedded")]
     if needing and not has_source:
         raise LoadError(
             f"Signature {needing[0]!r} reads a file that is known at export, but no loader has one. Pass source=..., "
             "or construct the loader with a path."
         )
+
+
+def _check_target(target: str, overwrite: bool) -> None:
+    if os.path.lexists(target) and not os.path.isdir(target):
+        raise LoadError(f"{target}: a file has the name of the directory that is to be written. Give another path.")
+    if os.path.isdir(target) and os.listdir(target) and not overwrite:
+        raise LoadError(f"{target}: the directory holds something already. Pass overwrite=True to replace it.")
 
 
 def _loaders(model: keras.layers.Layer) -> list[Loader]:
@@ -110,26 +119,88 @@ def _tables(model: keras.layers.Layer) -> list[Any]:
     return [value for value in held if isinstance(value, tf.saved_model.experimental.TrackableResource)]
 
 
-def _trace(name: str, model: keras.layers.Layer, loaders: list[Loader], module: tf.Module, source: Any) -> Any:
-    """Traces one signature."""
-    if name in ("path", "rows"):
-        spec = tf.TensorSpec([None], tf.string, name=name)
-        function = _with_input(name, model)
-        concrete = tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()
+class _Tracer:
+    """Traces the signatures of one model.
+
+    Args:
+      model: the model.
+      loaders: the loaders in it.
+      source: what takes the place of their own source, or None.
+      module: what is saved; it gets the assets.
+    """
+
+    def __init__(self, model: keras.layers.Layer, loaders: list[Loader], source: Any, module: tf.Module) -> None:
+        self.model, self.loaders, self.source, self.module = model, loaders, source, module
+        # A functional model is always fed, and a loader does the same with a path as with its own; any other model
+        # may do something else when it is called with None.
+        self.is_fed = bool(getattr(model, "inputs", None)) or isinstance(model, Loader)
+        self.of_paths = tf.function(_with_input("path", model), input_signature=[_vector("path")], autograph=False)
+
+    def trace(self, signatures: Sequence[str]) -> dict[str, Any]:
+        """The concrete function of each signature."""
+        ways = {"path": self._with_input, "rows": self._with_input, "baked": self._without, "embedded": self._without}
+        return {name: ways[name](name) for name in signatures}
+
+    def _with_input(self, name: str) -> Any:
+        function = self.of_paths
+        if name == "rows":
+            function = tf.function(_with_input(name, self.model), input_signature=[_vector(name)], autograph=False)
+        concrete = function.get_concrete_function()
         if not concrete.inputs[0].consumers():
             raise LoadError(
                 f"Signature {name!r} would ignore its input: the model's call does not hand it to a loader. "
                 'Pass the input on, or export only signatures=("baked",) or ("embedded",).'
             )
         return concrete
-    sources = [as_source(loader.source if source is None else source) for loader in loaders]
-    if name == "embedded":
-        assets = [[tf.saved_model.Asset(path) for path in paths] for paths in sources]
-        module.assets_held = [asset for group in assets for asset in group]
-        function = _without_input(model, loaders, lambda i: [asset.asset_path for asset in assets[i]])
-    else:
-        function = _without_input(model, loaders, lambda i: sources[i])
-    return tf.function(function, input_signature=[], autograph=False).get_concrete_function()
+
+    def _without(self, name: str) -> Any:
+        sources = self._sources()
+        if name == "embedded":
+            assets = {key: [_asset(path) for path in paths] for key, paths in sources.items()}
+            self.module.assets_held = [asset for group in assets.values() for asset in group]
+            paths_of = {key: lambda group=group: [a.asset_path for a in group] for key, group in assets.items()}
+        else:
+            paths_of = {key: lambda paths=paths: paths for key, paths in sources.items()}
+
+        def load() -> dict[str, Tensor]:
+            paths = {key: tf.stack(make()) for key, make in paths_of.items()}
+            if self.is_fed:  # by the one function that is in the file anyway
+                return self.of_paths(next(iter(paths.values())))
+            with embedded(paths):
+                return _named(self.model(None))
+
+        return tf.function(load, input_signature=[], autograph=False).get_concrete_function()
+
+    def _sources(self) -> dict[int, list[str]]:
+        """The paths that each loader reads, by its id."""
+        if self.source is not None and len(self.loaders) > 1 and not self.is_fed:
+            names = ", ".join(repr(loader.name) for loader in self.loaders)
+            raise LoadError(
+                f"source=... names the files of one loader, but the model has {len(self.loaders)}: {names}. Construct "
+                "each of them with its own path."
+            )
+        given = {id(loader): loader.source if self.source is None else self.source for loader in self.loaders}
+        sources = {key: as_source(value) for key, value in given.items() if value is not None}
+        different = {tuple(paths) for paths in sources.values()}
+        if self.is_fed and len(different) > 1:
+            raise LoadError(
+                f"The model's one input feeds {len(self.loaders)} loaders, which have different sources: "
+                f"{', '.join(map(repr, sorted(different)))}. Pass source=... to say which is read."
+            )
+        return sources
+
+
+def _vector(name: str) -> tf.TensorSpec:
+    return tf.TensorSpec([None], tf.string, name=name)
+
+
+def _asset(path: str) -> tf.saved_model.Asset:
+    if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        raise LoadError(
+            f"{path}: there is no such file. Signature 'embedded' carries a copy of it; check the path that source=... "
+            "or the loader names."
+        )
+    return tf.saved_model.Asset(path)
 
 
 def _with_input(name: str, model: keras.layers.Layer) -> Callable[[Tensor], dict[str, Tensor]]:
@@ -141,17 +212,6 @@ def _with_input(name: str, model: keras.layers.Layer) -> Callable[[Tensor], dict
             return _named(model(rows))
 
     return path if name == "path" else rows
-
-
-def _without_input(model: keras.layers.Layer, loaders: list[Loader], paths_of: Callable[[int], Any]) -> Any:
-    def load() -> dict[str, Tensor]:
-        paths = [tf.stack(paths_of(i)) for i in range(len(loaders))]
-        if getattr(model, "inputs", None):  # a functional model is fed; any other calls its loaders with None
-            return _named(model(paths[0]))
-        with embedded({id(loader): path for loader, path in zip(loaders, paths, strict=True)}):
-            return _named(model(None))
-
-    return load
 
 
 def _named(outputs: Any) -> dict[str, Tensor]:

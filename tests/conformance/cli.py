@@ -13,8 +13,6 @@ import numpy as np
 from .values import plain
 from .workshop import HERE, Made, run
 
-SIGNATURES = ("path", "embedded")
-
 
 def arguments(made: Made, signature: str, outputs: Path) -> list[str]:
     """The arguments of `saved_model_cli` that call a signature and keep its outputs in a directory."""
@@ -24,12 +22,11 @@ def arguments(made: Made, signature: str, outputs: Path) -> list[str]:
 
 
 def run_cli(made: Sequence[Made], folder: Path) -> dict[str, Any]:
-    """What the command says of every case: its outputs by "case/signature"."""
-    places = {f"{one.case.name}/{name}": (one, name) for one in made for name in SIGNATURES}
-    runs = [arguments(one, name, folder / key) for key, (one, name) in places.items()]
+    """What the command says of every case: its outputs by the case's name."""
+    runs = [arguments(one, "path", folder / one.case.name) for one in made]
     (folder / "runs.json").write_text(json.dumps(runs))
     run([sys.executable, "-I", str(HERE / "cli_runs.py"), "runs.json"], folder)
-    return {key: read(folder / key) for key in places}
+    return {one.case.name: read(folder / one.case.name) for one in made}
 
 
 def read(outputs: Path) -> dict[str, Any]:

@@ -6,19 +6,17 @@ from pathlib import Path
 import pytest
 
 from .cases import CASES
-from .cli import SIGNATURES, arguments, read
+from .cli import arguments, read
 from .values import assert_same
 from .workshop import run
 
 
-@pytest.mark.parametrize("signature", SIGNATURES)
-def test_run(background, case, signature):
-    outputs = background["cli"].result()[f"{case.name}/{signature}"]
-    assert_same(outputs, case.first.expected, case.tolerance)
+def test_paths(background, case):
+    assert_same(background["cli"].result()[case.name], case.first.expected, case.tolerance)
 
 
 @pytest.mark.parametrize("case", CASES[:1], ids=lambda case: case.name)
-def test_the_command_itself(background, made, tmp_path):
+def test_embedded_source(background, made, tmp_path):
     background["only_tensorflow"].result()  # the source that was exported is gone
     command = Path(sys.executable).with_name("saved_model_cli")
     run([str(command), *arguments(made, "embedded", tmp_path / "outputs")], tmp_path)

@@ -81,11 +81,6 @@ class Made:
         return self.loaded.signatures["path"](path=tf.constant([str(path)]))
 
     @functools.cached_property
-    def around_loaded(self) -> Any:
-        """A graph that passes a constant to the loaded SavedModel."""
-        return tf.function(lambda: self.load_path(self.source), input_signature=[], autograph=False)
-
-    @functools.cached_property
     def meta_graph(self) -> Any:
         """What is written in saved_model.pb."""
         document = saved_model_pb2.SavedModel()
