@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tf_loadops/version.py").read_text(encoding="utf-8"), re.M)[1]
 
 # What runs the test suite: tests/ imports nothing outside these and the base dependencies.
-TEST = ["pytest>=8", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel"]
+TEST = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel"]
 
 setup(
     name="tf-loadops",
@@ -23,7 +23,7 @@ setup(
     py_modules=["_tf_loadops_cli"],
     packages=find_packages(include=["tf_loadops", "tf_loadops.*"]),
     package_data={"tf_loadops": ["py.typed"], "tf_loadops.data": ["*.csv", "README.md"]},
-    install_requires=["tensorflow>=2.16,<2.22", "numpy>=1.24"],
+    install_requires=["tensorflow>=2.16", "numpy"],
     extras_require={
         # tensorflow-io 0.37.1 is the last release, and its ops load on TensorFlow 2.16 and 2.17 only.
         "io": ["tensorflow-io==0.37.1", "tensorflow>=2.16,<2.18"],
