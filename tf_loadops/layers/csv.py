@@ -12,10 +12,11 @@ import tensorflow as tf
 from tf_loadops.csv.infer import infer_schema
 from tf_loadops.csv.options import Options
 from tf_loadops.csv.reader import Layout, as_strings, matrix_of, parse_csv, read_csv, run
-from tf_loadops.errors import LoadError
+from tf_loadops.errors import LoadError, gate, plainly
 from tf_loadops.layers.loader import Loader
 from tf_loadops.schema import UNSET, Schema
 from tf_loadops.standardize import Moments, standardize
+from tf_loadops.standardize.checks import refusal
 from tf_loadops.table import Table
 
 Tensor = Any
@@ -85,6 +86,7 @@ class CSVDataLoader(Loader):
         schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
         super().__init__(source, schema.with_na_values(na_values), output, features, label, **kwargs)
         self._reading = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
+        self._options()  # refuses what makes no sense before the first call
 
     def read(self, source: Any = None) -> Table:
         """Reads files; see `tlo.read_csv`."""
@@ -99,7 +101,10 @@ class CSVDataLoader(Loader):
         """The matrix as the engines leave it, not cut into columns and put together again."""
         source = self.own_source() if source is None else as_strings(source)
         layout = Layout(tuple(self.features), self.label, self.number_dtype, rows)
-        return run(matrix_of, source, Options(self.schema, tuple(self._columns()), **self._reading), layout)
+        return run(matrix_of, source, self._options(), layout)
+
+    def _options(self) -> Options:
+        return Options(self.schema, tuple(self._columns()), **self._reading)
 
     def _columns(self) -> list[str]:
         return self.features if self.label is None else [*self.features, self.label]
@@ -121,8 +126,8 @@ class PreprocessingDataLoader(CSVDataLoader):
     """Loads CSV files and standardizes each column by the mean and standard deviation of the rows in this call.
 
     Numbers are parsed, and differences from the mean taken, in float64. Missing values are left out of the statistics
-    and become 0, the mean; a constant column becomes 0. To standardize by statistics learnt before, use
-    `CSVDataLoader` and `Standardize`.
+    and become 0, the mean; a constant column becomes 0; a column without a value, or with an infinity, is refused. To
+    standardize by statistics learnt before, use `CSVDataLoader` and `Standardize`.
 
     Args:
       source: as in `CSVDataLoader`.
@@ -159,8 +164,12 @@ class PreprocessingDataLoader(CSVDataLoader):
 
     def finish(self, matrix: Tensor, valid: Tensor) -> Tensor:
         """Standardizes by the moments of the rows loaded."""
-        matrix = tf.where(valid, matrix, tf.constant(float("nan"), tf.float64))
-        return tf.cast(standardize(matrix, Moments.of(matrix), missing=self.missing), self.matrix_dtype)
+        moments = Moments.of(matrix, validity=valid)
+        ok, message = refusal(moments, self.features)
+        ok |= self._reading["allow_empty"] & tf.equal(tf.shape(matrix)[0], 0)
+        with plainly():
+            moments = Moments(*gate(ok, message, tuple(moments)))
+        return tf.cast(standardize(matrix, moments, validity=valid, missing=self.missing), self.matrix_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments."""

@@ -35,6 +35,8 @@ def batches(
     """
     if batch_size < 1:
         raise LoadError(f"batch_size is at least 1. Received: batch_size={batch_size!r}.")
+    if paths.shape[0] == 0:
+        raise LoadError("No path was given: the vector of paths is empty.")
     load = tf.autograph.experimental.do_not_convert(load)
     files = tf.data.Dataset.from_tensor_slices(paths)
     if shuffle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import contextvars
 import os
@@ -46,7 +47,7 @@ def embedded(sources: dict[int, Tensor]) -> Iterator[None]:
         _EMBEDDED.reset(token)
 
 
-class Loader(keras.layers.Layer):
+class Loader(keras.layers.Layer, abc.ABC):
     """A layer whose call is the reading of a source.
 
     Subclasses say how to read (`read`, `parse`) and which schema a Table of theirs has.
@@ -73,6 +74,8 @@ class Loader(keras.layers.Layer):
         super().__init__(**kwargs)
         if output not in OUTPUTS:
             raise LoadError(f"Expected one of {', '.join(OUTPUTS)}. Received: output={output!r}.")
+        if isinstance(features, str):
+            raise LoadError(f"features is a sequence of names. Received: features={features!r}.")
         self.source = _as_config(source)
         self.output_kind = output
         self.label = label
@@ -91,6 +94,7 @@ class Loader(keras.layers.Layer):
         """The dtype in which the numbers of a matrix are read."""
         return self.matrix_dtype
 
+    @abc.abstractmethod
     def read(self, source: Any = None) -> Table:
         """Reads a source.
 
@@ -100,18 +104,14 @@ class Loader(keras.layers.Layer):
         Returns:
           The Table of features and label, with validity and counts.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def parse(self, text: Any) -> Table:
         """Parses records that are already in memory; see `tlo.parse_csv`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Reads a source, or parses rows, as a matrix [rows, features], its validity, and the label."""
-        table = self.parse(source) if rows else self.read(source)
-        valid = tf.stack([table.validity[name] for name in self.features], axis=1)
-        label = None if self.label is None else table.columns[self.label]
-        return table.matrix(self.features, self.number_dtype), valid, label
+        """Reads a source, or parses rows, as a matrix [rows, features] in `number_dtype`, its validity, and the label."""
 
     def load(self, source: Any = None, *, rows: bool = False) -> Any:
         """Loads what a call returns, outside of Keras' own bookkeeping.
