@@ -38,7 +38,7 @@ from tf_loadops.csv.numeric_types import Group, Typed, by_division, grouped, typ
 Tensor = Any
 
 CHUNK = 2 << 20  # bytes: small enough for the second-level caches, large enough for few calls
-_BLOCK = 1 << 16  # fields of one call of a block program
+_BLOCK = 3 << 15  # fields of one call of a block program: a chunk of usual fields is two calls
 _MANY = 32  # a block with more than one hard field in so many is read again by the program for long ones
 _NEAR = 4096  # where the last row end of a chunk is looked for first
 _LIMIT = 2**31 - 1 - 2 * CHUNK  # string lengths are int32
@@ -278,7 +278,8 @@ def _window(text: Tensor, buffer: Tensor, low: Tensor, high: Tensor, size: Tenso
 
 
 def _parallel() -> int:
-    return max(2, os.cpu_count() or 2)
+    # Twice the processors: while one chunk waits for its separators, another computes.
+    return 2 * max(2, os.cpu_count() or 2)
 
 
 def _look(text: Tensor, offset: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
