@@ -21,7 +21,9 @@ SCHEMA = tlo.Schema(
         tlo.Column("b", "bool", default=True),
     ]
 )
-STRICT = tlo.Schema([tlo.Column("l", "int64"), tlo.Column("d", "float64", na_values=("", "-999")), tlo.Column("b", "bool")])
+STRICT = tlo.Schema(
+    [tlo.Column("l", "int64"), tlo.Column("d", "float64", na_values=("", "-999")), tlo.Column("b", "bool")]
+)
 
 _digits = st.text("0123456789", min_size=1, max_size=24)
 _float = st.builds(
@@ -36,7 +38,9 @@ _odd = st.sampled_from(
      "3\t", "-999", "true", "FALSE", "2147483648", "-2147483648", "9223372036854775807", "9223372036854775808", "1,2",
      "-0", "-0.0", "007", "1.", ".5", "tru", "é"]
 )  # fmt: skip
-_plain = st.integers(-(2**63), 2**63 - 1).map(str) | st.floats(allow_nan=False).map(repr) | st.integers(-999, 999).map(str)
+_plain = (
+    st.integers(-(2**63), 2**63 - 1).map(str) | st.floats(allow_nan=False).map(repr) | st.integers(-999, 999).map(str)
+)
 _row = st.tuples(_float | _plain, _float | _plain, st.integers(-(2**31), 2**31 - 1).map(str), _plain,
                  st.sampled_from(["0", "1", "true", "False"]))  # fmt: skip
 
@@ -75,7 +79,8 @@ def test_tables_and_refusals_are_the_same_on_anything(rows, end, on_bad_row):
     "text",
     [
         "", "\n", "l,d,b", "l,d,b\n", "\nl,d,b\n1,2,0\n", "l,d\n1,2\n", "l,d,b,l\n1,2,0,4\n", "l,d,b\n,2,0\n",
-        "l,d,b\n1,-999,0\n", "l,d,b\n1,2,\n", "l,d,b\n1,2,0,\n", "l,d,b\n1,2\n", "b,l,d\n1,2,3\n", "l,x,d,y,b\n1,é,2,,1\n",
+        "l,d,b\n1,-999,0\n", "l,d,b\n1,2,\n", "l,d,b\n1,2,0,\n", "l,d,b\n1,2\n", "b,l,d\n1,2,3\n",
+        "l,x,d,y,b\n1,é,2,,1\n",
         "l,d,b\n1,2,0\n\n3,4,1\n", '"l",d,b\n1,2,0\n', 'l,d,b\n1,"2",0\n', 'l,d,b\n1,2,0\n"', "\ufeffl,d,b\n1,2,0\n",
         "l,d,b\n9223372036854775808,2,0\n", "l,d,b\n1,1e999,0\n", "l,d,b\r\n1,2,0\n3,4,1\r\n", "l,d,b\n1,2,0\r\r\n",
     ],

@@ -34,7 +34,7 @@ def read_csv(
     comment: str | None = UNSET,
     na_values: Sequence[str] | None = None,
 ) -> Table:
-    """Reads CSV files into a Table with TensorFlow ops only, anew on every call.
+    r"""Reads CSV files into a Table with TensorFlow ops only, anew on every call.
 
     Understands RFC 4180 quotes, LF and CRLF, a UTF-8 byte order mark, blank lines, comments, and gzip and zlib data
     (known by content). With a header, columns are found by name, in any order, and the file may hold others.
@@ -66,7 +66,7 @@ def read_csv(
     Example:
       >>> import pathlib, tempfile
       >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
-      >>> _ = file.write_text("price,city\\n1.5,Oslo\\n,Rome\\n")
+      >>> _ = file.write_text("price,city\n1.5,Oslo\n,Rome\n")
       >>> table = read_csv(file, Schema([Column("city", "string"), Column("price", "float32")]))
       >>> table.columns["price"].numpy().tolist(), table.validity["price"].numpy().tolist()
       ([1.5, nan], [True, False])
@@ -96,7 +96,7 @@ def parse_csv(
     comment: str | None = UNSET,
     na_values: Sequence[str] | None = None,
 ) -> Table:
-    """Parses CSV text that is already in memory, as a request body is.
+    r"""Parses CSV text that is already in memory, as a request body is.
 
     Args:
       text: string tensor (or str, bytes, a list of them): a scalar is a whole CSV text, with its header if the
@@ -123,7 +123,7 @@ def parse_csv(
       >>> schema = Schema([Column("a", "int32"), Column("b", "string")])
       >>> parse_csv(["1,x", "2,y"], schema).columns["a"].numpy().tolist()
       [1, 2]
-      >>> parse_csv("b,a\\nx,1\\n", schema).columns["a"].numpy().tolist()
+      >>> parse_csv("b,a\nx,1\n", schema).columns["a"].numpy().tolist()
       [1]
 
     Source: RFC 4180.

@@ -24,7 +24,7 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="tf_loadops")
 class CSVDataLoader(Loader):
-    """Loads CSV files inside the graph, anew on every call.
+    r"""Loads CSV files inside the graph, anew on every call.
 
     Called with None it reads the file it was constructed with; called with a path, or a vector of paths, it reads
     those. The same in eager mode, in `tf.function`, in Sequential, functional and subclassed models, and in a
@@ -57,7 +57,7 @@ class CSVDataLoader(Loader):
     Example:
       >>> import pathlib, tempfile
       >>> file = pathlib.Path(tempfile.mkdtemp()) / "my_data.csv"
-      >>> _ = file.write_text("a,b\\n1,2\\n3,4.5\\n")
+      >>> _ = file.write_text("a,b\n1,2\n3,4.5\n")
       >>> CSVDataLoader(file)(None).numpy().tolist()
       [[1.0, 2.0], [3.0, 4.5]]
     """
@@ -85,7 +85,7 @@ class CSVDataLoader(Loader):
             schema = _infer(source, delimiter, header, quote, comment, na_values, sample_rows)
         schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
         super().__init__(source, schema.with_na_values(na_values), output, features, label, **kwargs)
-        self._reading = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
+        self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
         self._options()  # refuses what makes no sense before the first call
 
     def read(self, source: Any = None) -> Table:
@@ -123,7 +123,7 @@ class CSVDataLoader(Loader):
 
 @keras.saving.register_keras_serializable(package="tf_loadops")
 class PreprocessingDataLoader(CSVDataLoader):
-    """Loads CSV files and standardizes each column by the mean and standard deviation of the rows in this call.
+    r"""Loads CSV files and standardizes each column by the mean and standard deviation of the rows in this call.
 
     Numbers are parsed, and differences from the mean taken, in float64. Missing values are left out of the statistics
     and become 0, the mean; a constant column becomes 0; a column without a value, or with an infinity, is refused. To
@@ -144,7 +144,7 @@ class PreprocessingDataLoader(CSVDataLoader):
     Example:
       >>> import pathlib, tempfile
       >>> file = pathlib.Path(tempfile.mkdtemp()) / "my_data.csv"
-      >>> _ = file.write_text("a,b\\n1,7\\n3,7\\n")
+      >>> _ = file.write_text("a,b\n1,7\n3,7\n")
       >>> PreprocessingDataLoader(file)(None).numpy().tolist()
       [[-1.0, 0.0], [1.0, 0.0]]
     """

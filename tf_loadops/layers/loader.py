@@ -111,7 +111,7 @@ class Loader(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Reads a source, or parses rows, as a matrix [rows, features] in `number_dtype`, its validity, and the label."""
+        """Reads a source, or parses rows: a matrix [rows, features] in `number_dtype`, its validity, and the label."""
 
     def load(self, source: Any = None, *, rows: bool = False) -> Any:
         """Loads what a call returns, outside of Keras' own bookkeeping.
