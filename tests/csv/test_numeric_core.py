@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_exact import bits32
 
-from tf_loadops.csv import numeric
+from tf_loadops.csv import numeric, numeric_chunks
 from tf_loadops.csv.numeric import parse_numeric
 from tf_loadops.csv.numeric_round import nearest
 
@@ -236,9 +236,9 @@ def test_what_the_long_program_leaves_is_refused(monkeypatch, field):
 
 
 def chunked(monkeypatch, size):
-    monkeypatch.setattr(numeric, "CHUNK", size)
-    monkeypatch.setattr(numeric, "_WINDOW", 8 * numeric.HEAD + 128 + size)
-    monkeypatch.setattr(numeric, "_NEAR", 64)
+    monkeypatch.setattr(numeric_chunks, "CHUNK", size)
+    monkeypatch.setattr(numeric_chunks, "_WINDOW", 8 * numeric_chunks.HEAD + 128 + size)
+    monkeypatch.setattr(numeric_chunks, "_NEAR", 64)
     numeric._program.cache_clear()
     _GRAPHS.clear()
 
@@ -278,7 +278,7 @@ def test_the_same_without_xla():
 def test_the_programs_hold_no_host_call():
     result = parse(b"1,2\n", ["float32", "int64"])
     assert result is not None
-    words = tf.zeros([numeric._WINDOW // 8], tf.uint64)
+    words = tf.zeros([numeric_chunks._WINDOW // 8], tf.uint64)
     scan = numeric._program(numeric._scan_program, ord(","), True)
     text = scan.experimental_get_compiler_ir(words, tf.constant([0, 0]), tf.constant(False))(stage="hlo")
     groups = (numeric.Group("float32", (NA,) * 2),)

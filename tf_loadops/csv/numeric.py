@@ -16,15 +16,12 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import repeat, u64
+from tf_loadops.csv.numeric_chunks import LIMIT, Window, cut, look, whole, window
 from tf_loadops.csv.numeric_long import pack_long, read_long, unpack_long
 from tf_loadops.csv.numeric_patch import patch
 from tf_loadops.csv.numeric_round import nearest
 from tf_loadops.csv.numeric_scan import (
-    CR,
-    HEAD,
     LF,
-    NUL,
-    QUOTE,
     Scan,
     Separators,
     ends_rows,
@@ -37,11 +34,8 @@ from tf_loadops.csv.numeric_types import Group, Typed, by_division, grouped, typ
 
 Tensor = Any
 
-CHUNK = 2 << 20  # bytes: small enough for the second-level caches, large enough for few calls
 _BLOCK = 3 << 15  # fields of one call of a block program: a chunk of usual fields is two calls
 _MANY = 32  # a block with more than one hard field in so many is read again by the program for long ones
-_NEAR = 4096  # where the last row end of a chunk is looked for first
-_LIMIT = 2**31 - 1 - 2 * CHUNK  # string lengths are int32
 
 _xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
 
@@ -145,19 +139,19 @@ class _Engine:
     def run(self, text: Tensor, offset: Tensor) -> tuple[Typed, Tensor]:
         """All chunks, in parallel; the rows in order."""
         size = tf.strings.length(text)
-        crlf, promising = _look(text, offset, size)
-        start_ok = self.possible & promising & (size <= _LIMIT) & (size >= 0)
+        crlf, promising = look(text, offset, size)
+        start_ok = self.possible & promising & (size <= LIMIT) & (size >= 0)
         end = tf.where(start_ok, size, offset)
         tail = tf.where(crlf, "\r\n", "\n")
         last = tf.strings.substr(text, tf.maximum(size - 1, 0), tf.minimum(size, 1))
         tail = tf.where(tf.equal(last, "\n"), "", tf.where(tf.equal(last, "\r"), "\n", tail))
 
-        buffer = _whole(text, tf.where(end - offset > CHUNK, size, 0))
+        buffer = whole(text, end, offset)
         oks = tf.TensorArray(tf.bool, 0, dynamic_size=True, element_shape=[], infer_shape=False)
 
         def body(i: Tensor, low: Tensor, arrays: Typed, oks: Any) -> Any:
-            high, found = _cut(text, low, end)
-            chunk = _window(text, buffer, low, high, size, tail)
+            high, found = cut(text, low, end)
+            chunk = window(text, buffer, low, high, size, tail)
             part, ok = self._parse(chunk, lambda: tf.strings.substr(text, low, high - low), crlf)
             arrays = tf.nest.map_structure(lambda array, value: array.write(i, value), arrays, part)
             # Without a row end in a whole chunk there is no place to cut: the rest is left alone.
@@ -178,7 +172,7 @@ class _Engine:
         values = tuple(array(group.dtype, len(group.words)) for group in self.groups)
         return Typed(values, masks(), masks() if hard else ())
 
-    def _parse(self, chunk: _Window, piece: Callable[[], Tensor], crlf: Tensor) -> tuple[Typed, Tensor]:
+    def _parse(self, chunk: Window, piece: Callable[[], Tensor], crlf: Tensor) -> tuple[Typed, Tensor]:
         found = Scan(*_program(_scan_program, self.delimiter, _xla)(chunk.words, chunk.bounds, crlf))
         rows, count, strange = found.unpack()
         usual = tf.equal(strange, 0) & tf.equal(count, rows * self.fields)
@@ -208,7 +202,7 @@ class _Engine:
 
         return tf.cond(usual, parse, nothing)
 
-    def _blocks(self, chunk: _Window, places: Separators, rows: Tensor, eol: Tensor) -> Any:
+    def _blocks(self, chunk: Window, places: Separators, rows: Tensor, eol: Tensor) -> Any:
         """All rows of a chunk, in blocks of one static shape."""
 
         def chosen() -> Tensor:
@@ -242,72 +236,9 @@ class _Engine:
         return table, ~flags[0], flags[1], flags[2]
 
 
-class _Window(NamedTuple):
-    """A chunk's surroundings as words of a static shape; `bounds` is the chunk in them, as for `scan`."""
-
-    words: Tensor
-    bounds: Tensor
-
-
-_WINDOW = 8 * HEAD + 64 + CHUNK + 64
-
-
-def _whole(text: Tensor, size: Tensor) -> Tensor:
-    """The text as words, with room for a window behind any byte of it; nothing for size 0."""
-    length = tf.where(size > 0, (size // 64 + 1) * 64 + _WINDOW, 8)
-    return tf.io.decode_raw(tf.cond(size > 0, lambda: text, lambda: tf.constant("")), tf.int64, fixed_length=length)
-
-
-def _window(text: Tensor, buffer: Tensor, low: Tensor, high: Tensor, size: Tensor, tail: Tensor) -> _Window:
-    def copied() -> tuple[Tensor, Tensor]:
-        # The first chunk has nothing before it and the last may lack its line end.
-        begin = tf.constant(b"\n" * (8 * HEAD))
-        raw = tf.strings.join([begin, tf.strings.substr(text, low, high - low), tf.where(high < size, "", tail)])
-        words = tf.io.decode_raw(raw, tf.int64, fixed_length=_WINDOW)
-        return words, tf.stack([0, tf.strings.length(raw) - 8 * HEAD])
-
-    def shared() -> tuple[Tensor, Tensor]:
-        # A slice that begins at a multiple of 64 bytes shares the buffer's memory.
-        begin = (low // 64) * 64 - 8 * HEAD
-        words = buffer[begin // 8 : begin // 8 + _WINDOW // 8]
-        return words, tf.stack([low, high]) - begin - 8 * HEAD
-
-    words, bounds = tf.cond((low < 128) | (high >= size), copied, shared)
-    words = tf.ensure_shape(tf.bitcast(words, tf.uint64), [_WINDOW // 8])
-    return _Window(words, tf.ensure_shape(bounds, [2]))
-
-
 def _parallel() -> int:
     # Twice the processors: while one chunk waits for its separators, another computes.
     return 2 * max(2, os.cpu_count() or 2)
-
-
-def _look(text: Tensor, offset: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether lines end in CR LF, by the first one, and whether the beginning promises a clean text."""
-    start = tf.minimum(offset, tf.maximum(size, 0))
-    sample = tf.io.decode_raw(tf.strings.substr(text, start, 65536), tf.uint8)
-    feed = tf.equal(sample, LF)
-    first = tf.argmax(tf.concat([feed, [True]], 0))  # one more, since there may be none
-    before = tf.concat([tf.constant([0], tf.uint8), sample], 0)[first]
-    crlf = tf.equal(before, CR) & tf.reduce_any(feed)
-    return crlf, ~tf.reduce_any(tf.equal(sample, QUOTE) | tf.equal(sample, NUL))
-
-
-def _cut(text: Tensor, low: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the chunk that begins at `low` ends: behind the last row end within reach, or at the end of the text."""
-    limit = low + CHUNK
-
-    def behind_last(reach: int) -> Tensor:
-        window = tf.io.decode_raw(tf.strings.substr(text, limit - reach, reach), tf.uint8)
-        back = tf.cast(tf.argmax(tf.equal(window, LF)[::-1]), tf.int32)
-        return tf.where(tf.equal(window[-1 - back], LF), limit - back, low)
-
-    def search() -> Tensor:
-        near = behind_last(_NEAR)
-        return tf.cond(near > low, lambda: near, lambda: behind_last(CHUNK))
-
-    high = tf.cond(end <= limit, lambda: end, search)
-    return high, high > low
 
 
 @functools.lru_cache(maxsize=64)
