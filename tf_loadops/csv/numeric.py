@@ -260,7 +260,8 @@ def _short_program(groups: tuple[Group, ...], delimiter: int, height: int) -> Ca
         group = grouped(tf.reshape(ends, [height, -1]), groups)
 
         def read() -> Tensor:
-            return pack(read_short(*windows(words, group, shift, [mark, eol], 2), [mark, u64(repeat(LF))]))
+            high, low = windows(words, group, shift, [mark, eol], 2)
+            return pack(read_short(high, low, [mark, u64(repeat(LF))]))
 
         # Always true, but XLA can't know: a branch is computed once, where plain values are fused into each of the
         # program's outputs and computed for each of them again. (Optimization barriers are taken out before that.)

@@ -100,7 +100,8 @@ def _mantissa(words: Tensor, place: Tensor, starts: Sequence[Tensor]) -> Number:
     parts = [funnel(near[i], near[i + 1], bits) for i in range(_WORDS)]
     zero = u64(0)
 
-    outside, found = [], tf.zeros_like(place, tf.bool)
+    outside: list[Tensor] = []
+    found = tf.zeros_like(place, tf.bool)
     for part in reversed(parts):
         cuts = any_of(part, starts)
         outside.insert(0, tf.where(found, u64(_ALL), fill(up_to_last(cuts))))
@@ -121,7 +122,8 @@ def _mantissa(words: Tensor, place: Tensor, starts: Sequence[Tensor]) -> Number:
 
     dots = [equal_bytes(text, ord(".")) for text in texts]
     later = tf.zeros_like(place, tf.bool)
-    digits, behind = [], tf.zeros_like(place, tf.uint64)
+    digits: list[Tensor] = []
+    behind = tf.zeros_like(place, tf.uint64)
     for i in reversed(range(_WORDS)):
         before = fill(up_to_last(dots[i]))
         here = tf.not_equal(dots[i], zero) & ~later
