@@ -188,7 +188,8 @@ def test_several_loaders(file, tmp_path):
             super().__init__()
             other = tmp_path / "other.csv"
             other.write_text("a\n10\n20\n30\n")
-            self.left, self.right = numbers(file), tlo.CSVDataLoader(other)
+            schema = tlo.Schema([tlo.Column("a", "float32")])
+            self.left, self.right = numbers(file), tlo.CSVDataLoader(other, schema=schema, engine="general")
 
         def call(self, inputs=None):
             return keras.ops.concatenate([self.left(inputs), self.right(None)], axis=1)
@@ -263,8 +264,9 @@ def test_feature_space(file, tmp_path):
     )
     loader = tlo.CSVDataLoader(file, schema=SCHEMA, output="columns")
     space.adapt(loader.dataset(batch_size=2))
+    encode = keras.Model(space.get_inputs(), space.get_encoded_features())
     files, table = columns()
-    model = keras.Model(files, space(table))
+    model = keras.Model(files, encode(table))
     tlo.export_saved_model(model, tmp_path / "model", signatures=["rows"])
     (row,) = load(tmp_path / "model", rows=["Rome,2"])["output"]
     assert row[-1] == 0.0  # 2 is the mean

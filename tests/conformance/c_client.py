@@ -34,10 +34,10 @@ def run_client(made: Sequence[Made], folder: Path) -> dict[str, Any] | None:
     results: dict[str, Any] = {}
     for one in made:
         calls = {
-            "path": _call(one, "path", [one.source]),
-            "two paths": _call(one, "path", [one.source, one.second]),
-            "missing": _call(one, "path", [one.refused["missing"]]),
-            "path again": _call(one, "path", [one.source]),
+            "path": _call(one, "serving_default", [one.source]),
+            "two paths": _call(one, "serving_default", [one.source, one.second]),
+            "missing": _call(one, "serving_default", [one.refused["missing"]]),
+            "path again": _call(one, "serving_default", [one.source]),
             "embedded": _call(one, "embedded", []),
         }
         words = [word for call in calls.values() for word in call]

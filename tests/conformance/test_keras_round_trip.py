@@ -31,6 +31,8 @@ def test_config(made):
     assert_same(plain(again(made.path(made.second))), made.case.second.expected, made.case.tolerance)
 
 
+# Keras takes weights out of TensorFlow 2.21 in a way that NumPy 2 warns of.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_keras_file(made, model, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")

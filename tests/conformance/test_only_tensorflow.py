@@ -14,7 +14,6 @@ def results(background, case):
 
 def test_paths(results, case):
     assert_same(results["path"]["outputs"], case.first.expected, case.tolerance)
-    assert_same(results["serving_default"]["outputs"], case.second.expected, case.tolerance)
     assert_same(results["two paths"]["outputs"], case.both, case.tolerance)
 
 

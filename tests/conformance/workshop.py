@@ -121,7 +121,6 @@ def only_tensorflow(made: Sequence[Made], folder: Path) -> dict[str, Any]:
     for one in made:
         call = _Calls(one, jobs)
         call("path", "path", path=[one.source])
-        call("serving_default", "serving_default", path=[one.second])
         call("two paths", "path", path=[one.source, one.second])
         for refusal, path in one.refused.items():
             call(refusal, "path", path=[path])
