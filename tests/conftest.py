@@ -14,6 +14,7 @@ settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps what shares traced graphs in one worker process: the tests of a file, and the whole conformance suite."""
     for item in items:
