@@ -8,8 +8,9 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tf_loadops/version.py").read_text(encoding="utf-8"), re.M)[1]
 
+# xdist 3.8 cannot group tests under pytest 9.
 # What runs the test suite: tests/ imports nothing outside these and the base dependencies.
-TEST = ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel"]
+TEST = ["pytest>=8,<9", "pytest-xdist>=3.6", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel"]
 
 setup(
     name="tf-loadops",
