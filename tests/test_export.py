@@ -264,7 +264,7 @@ def test_feature_space(file, tmp_path):
     )
     loader = tlo.CSVDataLoader(file, schema=SCHEMA, output="columns")
     space.adapt(loader.dataset(batch_size=2))
-    encode = keras.Model(space.get_inputs(), space.get_encoded_features())
+    encode = keras.Model(dict(space.get_inputs()), space.get_encoded_features())
     files, table = columns()
     model = keras.Model(files, encode(table))
     tlo.export_saved_model(model, tmp_path / "model", signatures=["rows"])
