@@ -65,8 +65,11 @@ def export_saved_model(
     loaders = _loaders(model)
     own = any(loader.source is not None for loader in loaders)
     if signatures is None:
-        signatures = ("path", "rows", "baked") if own or source is not None else ("path", "rows")
-    _check(model, signatures, own or source is not None)
+        rows = ("rows",) if all(loader.takes_rows for loader in loaders) else ()
+        signatures = ("path", *rows, "baked") if own or source is not None else ("path", *rows)
+    _check(model, signatures, own if source is None else bool(source))
+    if "://" in os.fspath(directory):
+        raise LoadError(f"The directory is a local path; copy the SavedModel from there. Received: {directory!r}.")
     target = os.path.realpath(os.fspath(directory))
     _check_target(target, overwrite)
 
@@ -84,6 +87,8 @@ def export_saved_model(
 
 
 def _check(model: keras.layers.Layer, signatures: Sequence[str], has_source: bool) -> None:
+    if isinstance(signatures, str):
+        raise LoadError(f"signatures is a sequence of names. Received: signatures={signatures!r}.")
     unknown = [name for name in signatures if name not in SIGNATURES]
     if unknown or not signatures:
         raise LoadError(f"Expected some of {', '.join(SIGNATURES)}. Received: signatures={tuple(signatures)!r}.")

@@ -6,9 +6,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.errors import gate
+from tf_loadops.errors import gate, printable
 
 Tensor = Any
+
+_SPECIAL = r"(?s)(?:file:/*)?/+(?:dev|proc)/.*"
+_SHARED_MEMORY = r"(?s)(?:file:/*)?/+dev/+shm/.*"
 
 
 def fresh(path: Tensor) -> Tensor:
@@ -43,7 +46,10 @@ def read_bytes(path: Tensor) -> Tensor:
     Raises:
       tf.errors.InvalidArgumentError: at run time, if there is no such file or it cannot be read.
     """
-    path = fresh(path)
+    # A device would be read for ever, and the file system would cut a path at a NUL and open another file.
+    special = tf.strings.regex_full_match(path, _SPECIAL) & ~tf.strings.regex_full_match(path, _SHARED_MEMORY)
+    with_nul = tf.not_equal(tf.strings.regex_replace(path, r"\x00", ""), path)
+    path = gate(~special & ~with_nul, lambda: _no_file(path), fresh(path))
     content, found = attempt(tf.io.read_file, path)
     return gate(found, lambda: _unreadable(path), content)
 
@@ -63,6 +69,11 @@ def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
     tried = tf.data.Dataset.from_tensors(value).map(careful).ignore_errors()
     failed = tf.data.Dataset.from_tensors((tf.constant(b""), False))
     return tried.concatenate(failed).take(1).get_single_element()
+
+
+def _no_file(path: Tensor) -> Tensor:
+    said = ": no regular file: it lies in /dev or /proc, or its name holds a NUL. Give the path of a file."
+    return tf.strings.join([printable(path, 400), said])
 
 
 def _unreadable(path: Tensor) -> Tensor:

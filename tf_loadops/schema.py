@@ -112,6 +112,8 @@ class Dialect:
                 raise LoadError(
                     f"Dialect: {role} is one byte, and no line end or NUL. Received: {role}={char!r}."
                 )
+        if not isinstance(self.header, bool):
+            raise LoadError(f"Dialect: header is True or False. Received: header={self.header!r}.")
         if self.delimiter == self.quote:
             raise LoadError(f"Dialect: delimiter and quote differ. Received: both are {self.quote!r}.")
         if self.comment is not None:

@@ -128,6 +128,20 @@ def test_auto_takes_the_numeric_engine_for_large_numeric_texts(monkeypatch):
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("text", ["b\ntrue\nfalse\n", "b\n1\n0\n"])
+@pytest.mark.parametrize("word", ["true", "FALSE", "0"])
+def test_a_bool_that_means_missing_is_missing_in_both(text, word):
+    schema = tlo.Schema([tlo.Column("b", "bool", default=False, na_values=(word,))])
+    assert outcome(text, schema, "numeric") == outcome(text, schema, "general")
+
+
+@pytest.mark.parametrize("text", ["a\0,b\n1,2\n", "a\rx,b\n1,2\n"])
+def test_a_header_is_no_plainer_for_the_numeric_engine(text):
+    schema = tlo.Schema([tlo.Column("b", "float32")])
+    assert outcome(text, schema, "numeric") == outcome(text, schema, "general")
+    assert "<text>:1: " in outcome(text, schema, "numeric")
+
+
 def test_the_numeric_engine_refuses_text_columns():
     schema = tlo.Schema([tlo.Column("a", "float32"), tlo.Column("c", "string")])
     with pytest.raises(tlo.LoadError) as error:

@@ -86,8 +86,13 @@ def to_matrix(blocks: Blocks, schema: Schema, names: Sequence[str], dtype: Any) 
     groups = groups_of(schema)
     used = [g for g, group in enumerate(groups) if set(group) & set(wanted)]
     order = [i for g in used for i in groups[g]]
-    values = [tf.cast(blocks.values[g], dtype) for g in used]
     valid = [blocks.valid[g] for g in used]
+    values = []
+    for g, mask in zip(used, valid, strict=True):
+        value = tf.cast(blocks.values[g], dtype)
+        bare = without_stand_in(schema, groups[g])
+        # A float can say "missing" where an integer or a bool could not.
+        values.append(tf.where(mask | ~tf.constant(bare), value, np.nan) if any(bare) else value)
     x, mask = (parts[0] if len(parts) == 1 else tf.concat(parts, 1) for parts in (values, valid))
     if order != wanted:
         at = [order.index(i) for i in wanted]

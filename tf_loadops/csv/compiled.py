@@ -30,4 +30,6 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
 @functools.lru_cache(maxsize=256)
 def _graph(function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...]) -> Any:
     specs = [tf.TensorSpec([None] * rank, tf.string) for rank in ranks]
-    return tf.function(lambda *tensors: function(*tensors, *static), input_signature=specs, autograph=False)
+    graph = tf.function(lambda *tensors: function(*tensors, *static), input_signature=specs, autograph=False)
+    # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
+    return graph.get_concrete_function()

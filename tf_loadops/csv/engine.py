@@ -52,7 +52,7 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
 
     # The numeric engine knows no other quote than ", and no comments.
     known = options.schema.dialect.quote in (None, '"') and options.schema.dialect.comment is None
-    if options.engine == "general" or strings or not known:
+    if options.engine == "general" or strings or _bool_words(options) or not known:
         return general()
     # The numeric engine finds every quote itself, but only once it is through.
     worth = ~contains(tf.strings.substr(text, 0, _HEAD_BYTES), '"')
@@ -60,6 +60,13 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
         worth &= tf.strings.length(text) >= AUTO_BYTES
     blocks, clean = tf.cond(worth, lambda: call(_numeric, text, static=(options,)), lambda: _nothing(options))
     return tf.cond(clean, lambda: blocks, general)
+
+
+def _bool_words(options: Options) -> bool:
+    """Whether a word that means "missing" also is a bool, which the numeric engine would read as one."""
+    bools = [column for column in options.selected if column.dtype == "bool"]
+    words = {word.strip().lower() for column in bools for word in options.selected.na_words(column)}
+    return not words.isdisjoint(("true", "false", "1", "0"))
 
 
 def _general(text: Tensor, name: Tensor, options: Options) -> Blocks:
@@ -100,9 +107,11 @@ def _layout(text: Tensor, options: Options) -> tuple[Tensor, Tensor, Tensor, Ten
     line = head[0]
     offset = tf.strings.length(line) + 1
     length = tf.strings.length(line) - tf.cast(tf.equal(last_byte(line), "\r"), tf.int32)
-    names = tf.strings.split(tf.strings.substr(line, 0, length), schema.dialect.delimiter)
+    plain = tf.strings.substr(line, 0, length)
+    names = tf.strings.split(plain, schema.dialect.delimiter)
     index, times = positions(names, options.selected)
-    found = (tf.size(head) > 1) & (length > 0) & tf.reduce_all(tf.equal(times, 1))
+    found = ~contains(plain, "\r") & ~contains(plain, "\0")
+    found &= (tf.size(head) > 1) & (length > 0) & tf.reduce_all(tf.equal(times, 1))
     return tf.where(found, offset, 0), tf.size(names, tf.int64), index, found
 
 

@@ -78,6 +78,8 @@ def parse_records(records: Records, text: Text, options: Options, header: bool, 
     values = [fill(part.values, mask, schema, group) for part, mask, group in zip(parsed, valid, groups, strict=True)]
     if options.on_bad_row == "skip":
         values, valid = [tensor[~bad] for tensor in values], [mask[~bad] for mask in valid]
+        if not options.allow_empty:
+            values, valid = gate(~tf.reduce_all(bad), lambda: messages.all_skipped(name, bad_rows), (values, valid))
     blocks = Blocks(tuple(values), tuple(valid), count(valid, bad_rows, text.text))
     if options.on_bad_row == "raise":
         trouble = [part.trouble for part in parsed]

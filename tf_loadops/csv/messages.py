@@ -91,6 +91,14 @@ def no_rows(name: Tensor, header: bool) -> Tensor:
     return _join(name, f": {found}. Pass allow_empty=True if a result with zero rows is wanted.")
 
 
+def all_skipped(name: Tensor, rows: Tensor) -> Tensor:
+    """The message for a text of which no row is left."""
+    return _join(
+        name, ": each of the ", tf.strings.as_string(rows), ' rows is bad, and on_bad_row="skip" leaves none. Check '
+        "the delimiter and the schema; pass allow_empty=True if a result with zero rows is wanted.",
+    )
+
+
 def no_header(name: Tensor) -> Tensor:
     """The message for a text in which even the header is missing."""
     return _join(name, ": the text is empty, or holds only blank lines and comments. A header line is expected first.")

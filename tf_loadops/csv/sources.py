@@ -13,7 +13,7 @@ from tf_loadops.csv.general import parse_records
 from tf_loadops.csv.options import Options
 from tf_loadops.csv.records import Records
 from tf_loadops.csv.text import contains, decode, examine, inflate, last_byte
-from tf_loadops.errors import gate
+from tf_loadops.errors import LoadError, gate
 from tf_loadops.paths import read_bytes
 
 Tensor = Any
@@ -29,6 +29,11 @@ def read_blocks(path: Tensor, options: Options) -> Blocks:
 
 def parse_blocks(text: Tensor, options: Options) -> Blocks:
     """Parses a whole text, or a vector of records."""
+    if text.shape.rank == 1 and options.on_bad_row == "skip":
+        raise LoadError(
+            'A vector of rows gives one row of the result each, so none can be left out: pass on_bad_row="null", which '
+            'keeps a bad one with its fields missing. Received: on_bad_row="skip".'
+        )
     if text.shape.rank == 1:
         return call(_parse_rows, text, static=(options,))
     name = tf.constant("<text>")

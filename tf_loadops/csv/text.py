@@ -74,8 +74,10 @@ def decode(content: Tensor, name: Tensor) -> Tensor:
     Raises:
       tf.errors.InvalidArgumentError: at run time, for UTF-16 text.
     """
+    utf32 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 4), [b"\xff\xfe\0\0", b"\0\0\xfe\xff"]))
+    content = gate(~utf32, lambda: _utf(name, 32), content)
     utf16 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 2), [b"\xff\xfe", b"\xfe\xff"]))
-    content = gate(~utf16, lambda: _utf16(name), content)
+    content = gate(~utf16, lambda: _utf(name, 16), content)
     bom = tf.equal(tf.strings.substr(content, 0, 3), b"\xef\xbb\xbf")
     return tf.cond(bom, lambda: tf.strings.substr(content, 3, tf.strings.length(content) - 3), lambda: content)
 
@@ -161,8 +163,9 @@ def _adler32(text: Tensor) -> Tensor:
     return tf.strings.reduce_join(tf.gather(tf.constant([bytes([i]) for i in range(256)]), both))
 
 
-def _utf16(name: Tensor) -> Tensor:
-    return tf.strings.join([name, ": the text is UTF-16. Convert it to UTF-8: iconv -f UTF-16 -t UTF-8."])
+def _utf(name: Tensor, bits: int) -> Tensor:
+    said = f": the text is UTF-{bits}. Convert it to UTF-8: iconv -f UTF-{bits} -t UTF-8."
+    return tf.strings.join([name, said])
 
 
 def _damaged(name: Tensor, kind: str) -> Tensor:

@@ -26,6 +26,10 @@ Tensor = Any
 class CSVDataLoader(Loader):
     r"""Loads CSV files inside the graph, anew on every call.
 
+    A matrix is one of floats: a column of integers takes any number there, rounded to the matrix' dtype, and NaN where
+    a value is missing. Ask for output="columns" to hold each column to its own dtype. Counts of rows, bad rows and
+    missing values are in the Table that `read` returns.
+
     Called with None it reads the file it was constructed with; called with a path, or a vector of paths, it reads
     those. The same in eager mode, in `tf.function`, in Sequential, functional and subclassed models, and in a
     SavedModel (`tlo.export_saved_model`).
@@ -87,6 +91,11 @@ class CSVDataLoader(Loader):
         super().__init__(source, schema.with_na_values(na_values), output, features, label, **kwargs)
         self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
         self._options()  # refuses what makes no sense before the first call
+
+    @property
+    def takes_rows(self) -> bool:
+        """Not where bad rows are skipped: the others would lose their places."""
+        return self._reading["on_bad_row"] != "skip"
 
     def read(self, source: Any = None) -> Table:
         """Reads files; see `tlo.read_csv`."""
@@ -170,6 +179,20 @@ class PreprocessingDataLoader(CSVDataLoader):
         with plainly():
             moments = Moments(*gate(ok, message, tuple(moments)))
         return tf.cast(standardize(matrix, moments, validity=valid, missing=self.missing), self.matrix_dtype)
+
+    def dataset(self, batch_size: int = 32, *, paths: Any = None, **kwargs: Any) -> tf.data.Dataset:
+        """As `CSVDataLoader.dataset`, of one file: the statistics are those of all rows in it.
+
+        Raises:
+          LoadError: for several files, each of which would be standardized by its own statistics.
+        """
+        source = tf.reshape(self.own_source() if paths is None else as_strings(paths), [-1])
+        if source.shape[0] != 1:
+            raise LoadError(
+                "PreprocessingDataLoader.dataset reads one file, since files read one by one have statistics of their "
+                f"own. Use CSVDataLoader and Standardize for several. Received: {source.shape[0]} paths."
+            )
+        return super().dataset(batch_size, paths=source, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments."""

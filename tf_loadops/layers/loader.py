@@ -94,6 +94,11 @@ class Loader(keras.layers.Layer, abc.ABC):
         """The dtype in which the numbers of a matrix are read."""
         return self.matrix_dtype
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether records of text can take the place of paths, one row of the result each."""
+        return True
+
     @abc.abstractmethod
     def read(self, source: Any = None) -> Table:
         """Reads a source.
