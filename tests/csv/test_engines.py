@@ -122,10 +122,11 @@ def test_auto_takes_the_numeric_engine_for_large_numeric_texts(monkeypatch):
     real = engines.parse_numeric
     monkeypatch.setattr(engines, "parse_numeric", lambda *args: asked.append(args) or real(*args))
     unique = tlo.Schema([tlo.Column("only_here", "float64")])
-    tlo.parse_csv("only_here\n1\n", unique)
-    assert len(asked) == 1  # built into the graph, where the text's size decides
-    tlo.parse_csv("only_here\n1\n", unique, engine="general")
-    assert len(asked) == 1
+    small = tlo.parse_csv("only_here\n1\n", unique)
+    assert (len(asked), small.columns["only_here"].numpy().tolist()) == (0, [1.0])
+    rows = engines.AUTO_BYTES // 2
+    large = tlo.parse_csv("only_here\n" + "1\n" * rows, unique)
+    assert (len(asked), large.columns["only_here"].numpy().sum()) == (1, rows)
 
 
 @pytest.mark.parametrize("text", ["b\ntrue\nfalse\n", "b\n1\n0\n"])
