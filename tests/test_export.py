@@ -254,6 +254,8 @@ def test_hashing(file, tmp_path):
     assert load(tmp_path / "model", path=[str(file)]) == {"output": expected}
 
 
+# Keras sometimes warns that a dict of the expected names is not the expected dict; the values tell.
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_feature_space(file, tmp_path):
     space = keras.utils.FeatureSpace(
         {
