@@ -80,7 +80,7 @@ def matches(fields: Tensor, na_words: Sequence[str]) -> dict[str, Tensor]:
     word = tf.strings.strip(fields)
     missing = _is_any(word, na_words)
     whole = tf.strings.regex_full_match(fields, _INTEGER)
-    padded = tf.strings.regex_full_match(word, r"\+[0-9]+|-?0[0-9]+")
+    padded = tf.strings.regex_full_match(word, r"[+-]?0[0-9]+")
     integer = tf.strings.regex_full_match(fields, _within(tf.int64)) & ~padded & ~missing
     number = tf.strings.regex_full_match(fields, NUMBER) & ~padded & (integer | ~whole)
     is_bool = _is_any(tf.strings.lower(word), ("true", "false"))
