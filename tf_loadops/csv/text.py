@@ -12,6 +12,8 @@ from tf_loadops.paths import attempt
 
 Tensor = Any
 
+_LIMIT = 2**31 - 1
+
 # A gzip member written after the file's own: its text comes back at the end only if every member before it was
 # complete. TensorFlow itself silently returns what it has of a truncated one.
 _END = b"\x00end\x00"
@@ -72,8 +74,11 @@ def decode(content: Tensor, name: Tensor) -> Tensor:
       The text, a string scalar.
 
     Raises:
-      tf.errors.InvalidArgumentError: at run time, for UTF-16 text.
+      tf.errors.InvalidArgumentError: at run time, for UTF-16 and UTF-32 text, and for texts of 2 GiB or more.
     """
+    # Beyond this, the length that TensorFlow tells of a string starts over at 0; only `substr` fails on a shorter one.
+    _, beyond = attempt(lambda text: tf.strings.substr(text, tf.constant(_LIMIT, tf.int64), 1), content)
+    content = gate(~beyond, lambda: _too_large(name), content)
     utf32 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 4), [b"\xff\xfe\0\0", b"\0\0\xfe\xff"]))
     content = gate(~utf32, lambda: _utf(name, 32), content)
     utf16 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 2), [b"\xff\xfe", b"\xfe\xff"]))
@@ -161,6 +166,10 @@ def _adler32(text: Tensor) -> Tensor:
     high = (size + tf.reduce_sum(((size - tf.range(size)) % prime) * data)) % prime
     both = tf.stack([high // 256, high % 256, low // 256, low % 256])
     return tf.strings.reduce_join(tf.gather(tf.constant([bytes([i]) for i in range(256)]), both))
+
+
+def _too_large(name: Tensor) -> Tensor:
+    return tf.strings.join([name, ": the text is 2 GiB or larger. Split it into several files; a loader takes a list."])
 
 
 def _utf(name: Tensor, bits: int) -> Tensor:
