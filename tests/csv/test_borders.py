@@ -72,6 +72,15 @@ def test_files_standardized_one_by_one_are_not_dealt_out_as_one(tmp_path: pathli
     assert batches == [[[-1.0, -1.0], [1.0, 1.0]]]
 
 
+def test_two_defaults_that_are_equal_are_still_two():
+    signs = []
+    for default in (0.0, -0.0):
+        schema = tlo.Schema([tlo.Column("signed_zero", "float64", default=default), tlo.Column("b", "float32")])
+        values = tlo.parse_csv("signed_zero,b\n,1\n", schema).columns["signed_zero"].numpy()
+        signs.append(math.copysign(1.0, values[0]))
+    assert signs == [1.0, -1.0]
+
+
 def test_utf32_is_named_as_what_it_is():
     text = "a,b\n1,2\n".encode("utf-32-le")
     assert refusal(lambda: tlo.parse_csv(b"\xff\xfe\0\0" + text, SCHEMA)) == (

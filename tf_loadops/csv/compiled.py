@@ -24,11 +24,13 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
     """
     if not tf.executing_eagerly():
         return function(*tensors, *static)
-    return _graph(function, tuple(tensor.shape.rank for tensor in tensors), static)(*tensors)
+    ranks = tuple(tensor.shape.rank for tensor in tensors)
+    return _graph(function, ranks, static, repr(static))(*tensors)  # repr: 0.0 equals -0.0, and they are two defaults
 
 
 @functools.lru_cache(maxsize=256)
-def _graph(function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...]) -> Any:
+def _graph(function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...], shown: str) -> Any:
+    del shown
     specs = [tf.TensorSpec([None] * rank, tf.string) for rank in ranks]
     graph = tf.function(lambda *tensors: function(*tensors, *static), input_signature=specs, autograph=False)
     # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
