@@ -64,6 +64,11 @@ def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
       The result ("" if the function failed) and a bool scalar, whether it succeeded.
     """
+    if tf.executing_eagerly():
+        try:
+            return function(value), tf.constant(True)
+        except tf.errors.OpError:
+            return tf.constant(b""), tf.constant(False)
     # A dataset is the one place where a graph can survive a failing op.
     careful = tf.autograph.experimental.do_not_convert(lambda v: (function(v), True))
     tried = tf.data.Dataset.from_tensors(value).map(careful).ignore_errors()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_exact import bits32
 
-from tf_loadops.csv import numeric, numeric_chunks
+from tf_loadops.csv import compiled, numeric, numeric_chunks
 from tf_loadops.csv.numeric import parse_numeric
 from tf_loadops.csv.numeric_round import nearest
 
@@ -25,7 +25,7 @@ def parse(text, dtypes, index=None, columns=None, offset=0, delimiter=",", na=NA
     """Runs the engine as one graph per list of types, as its callers do."""
     index = list(range(len(dtypes))) if index is None else index
     columns = len(dtypes) if columns is None else columns
-    key = (tuple(dtypes), delimiter, na, numeric._xla, numeric._MANY)
+    key = (tuple(dtypes), delimiter, na, compiled.xla(), numeric._MANY)
     if key not in _GRAPHS:
         spec = tf.TensorSpec([], tf.int32)
 
@@ -237,7 +237,6 @@ def test_what_the_long_program_leaves_is_refused(monkeypatch, field):
 
 def chunked(monkeypatch, size):
     monkeypatch.setattr(numeric_chunks, "CHUNK", size)
-    monkeypatch.setattr(numeric_chunks, "_WINDOW", 8 * numeric_chunks.HEAD + 128 + size)
     monkeypatch.setattr(numeric_chunks, "_NEAR", 64)
     numeric._program.cache_clear()
     _GRAPHS.clear()
@@ -267,20 +266,20 @@ def test_many_chunks(monkeypatch, end):
 
 def test_the_same_without_xla():
     text = b"1.5,-7,1e300,true,5,\n-2.25,9223372036854775807,0.1,0,-3,NA\n,,,,,7\n"
-    before = numeric.use_xla(False)
+    before = compiled.use_xla(False)
     try:
         check(text, MIXED)
     finally:
-        assert numeric.use_xla(before) is False
+        assert compiled.use_xla(before) is False
     check(text, MIXED)
 
 
 def test_the_programs_hold_no_host_call():
     result = parse(b"1,2\n", ["float32", "int64"])
     assert result is not None
-    words = tf.zeros([numeric_chunks._WINDOW // 8], tf.uint64)
+    words = tf.zeros([numeric_chunks.HEAD + numeric_chunks.CHUNK // 8], tf.uint64)
     scan = numeric._program(numeric._scan_program, ord(","), True)
-    text = scan.experimental_get_compiler_ir(words, tf.constant([0, 0]), tf.constant(False))(stage="hlo")
+    text = scan.experimental_get_compiler_ir(words, tf.constant(0), tf.constant(False))(stage="hlo")
     groups = (numeric.Group("float32", (NA,) * 2),)
     short = numeric._program(numeric._short_program, groups, ord(","), 16, True)
     ends = tf.zeros([32], tf.int64)

@@ -21,9 +21,23 @@ AND, OR, XOR = tf.bitwise.bitwise_and, tf.bitwise.bitwise_or, tf.bitwise.bitwise
 NOT, SHL, SHR = tf.bitwise.invert, tf.bitwise.left_shift, tf.bitwise.right_shift
 
 
+
 def u64(value: int) -> Tensor:
-    """A uint64 constant."""
-    return tf.constant(np.uint64(value))
+    """A uint64 constant; one node for each value in a graph, for there would be hundreds."""
+    if tf.executing_eagerly():
+        return tf.constant(np.uint64(value))
+    known = _constants(tf.compat.v1.get_default_graph())
+    if value not in known:
+        with tf.control_dependencies(None):
+            known[value] = tf.constant(np.uint64(value))
+    return known[value]
+
+
+def _constants(graph: Any) -> dict[int, Tensor]:
+    # They are kept on the graph itself: a table of graphs would keep each alive through its own constants.
+    if not hasattr(graph, "_tf_loadops_constants"):
+        graph._tf_loadops_constants = {}
+    return graph._tf_loadops_constants
 
 
 def repeat(byte: int) -> int:

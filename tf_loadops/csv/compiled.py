@@ -1,8 +1,9 @@
-"""Graphs for eager callers: each part of a read is traced when it is first needed, and kept."""
+"""How a part of a read runs: as a function of its own in graphs, and op by op at first for eager callers."""
 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -10,28 +11,107 @@ import tensorflow as tf
 
 Tensor = Any
 
+# Seconds: what a graph takes to build, and what a read op by op takes more than one in a graph. Measured by
+# benchmarks/csv_read.py; only the order of magnitude matters, and results never depend on it.
+PRICE = 2.0
+A_CALL, A_BYTE = 0.012, 1 / 45e6
 
-def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = ()) -> Any:
-    """Calls a graph function: inlined in a graph, as a graph of its own when called eagerly.
+# Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
+# to a function when it first runs.
+_APART = {"_noinline": True, "_tf_data_function": True}
+
+
+_xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
+
+
+def use_xla(on: bool) -> bool:
+    """Chooses whether graphs built from now on compile their programs; the values are the same.
+
+    Args:
+      on: True to compile (the default, unless the environment says `TF_LOADOPS_XLA=0`), False to run op by op.
+
+    Returns:
+      The setting before.
+
+    Example:
+      >>> use_xla(use_xla(False))
+      False
+    """
+    global _xla
+    before, _xla = _xla, on
+    return before
+
+
+def xla() -> bool:
+    """The setting of `use_xla`."""
+    return _xla
+
+
+def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = (), now: bool = False) -> Any:
+    """Calls a graph function, traced once in a process; eagerly, op by op until a graph has become worth its price.
 
     Args:
       function: a module-level function of the tensors, followed by `static`.
       *tensors: string tensors of known rank.
       static: what the graph depends on besides.
+      now: whether an eager caller wants the graph at once.
 
     Returns:
       What the function returns.
     """
-    if not tf.executing_eagerly():
+    if tf.executing_eagerly() and not (now or due(function, static, A_CALL)):
         return function(*tensors, *static)
     ranks = tuple(tensor.shape.rank for tensor in tensors)
-    return _graph(function, ranks, static, repr(static))(*tensors)  # repr: 0.0 equals -0.0, and they are two defaults
+    return _graph(function, ranks, static, repr(static), _xla)(*tensors)  # repr: defaults 0.0 and -0.0 are equal
+
+
+def due(function: Callable[..., Any], static: tuple[Hashable, ...], cost: float) -> bool:
+    """Notes what doing without a graph of `function` costs once more, and whether that now exceeds the graph's price.
+
+    Args:
+      function: as in `call`.
+      static: as in `call`.
+      cost: seconds.
+
+    Returns:
+      True from the moment on when all costs together reach the price.
+    """
+    spent = _spent(function, static, repr(static))
+    spent[0] += cost
+    return spent[0] >= PRICE
+
+
+def apart(function: Callable[[], Any]) -> Any:
+    """Calls a graph function that seldom runs, so that it costs nothing until it does.
+
+    Args:
+      function: a function of nothing; it may use tensors of the graph around it.
+
+    Returns:
+      What the function returns.
+    """
+    if tf.executing_eagerly():
+        return function()
+    return tf.function(function, autograph=False, experimental_attributes=_APART)()
 
 
 @functools.lru_cache(maxsize=256)
-def _graph(function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...], shown: str) -> Any:
-    del shown
+def _spent(function: Callable[..., Any], static: tuple[Hashable, ...], shown: str) -> list[float]:
+    del function, static, shown
+    return [0.0]
+
+
+@functools.lru_cache(maxsize=256)
+def _graph(
+    function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...], shown: str, compiled: bool
+) -> Any:
+    del shown, compiled
     specs = [tf.TensorSpec([None] * rank, tf.string) for rank in ranks]
-    graph = tf.function(lambda *tensors: function(*tensors, *static), input_signature=specs, autograph=False)
+    graph = tf.function(
+        lambda *tensors: function(*tensors, *static),
+        input_signature=specs,
+        autograph=False,
+        experimental_attributes=_APART,
+    )
     # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
     return graph.get_concrete_function()

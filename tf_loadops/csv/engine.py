@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.csv.blocks import Blocks, count, fill, groups_of, without_stand_in
-from tf_loadops.csv.compiled import call
+from tf_loadops.csv.compiled import A_BYTE, call, due
 from tf_loadops.csv.general import parse_general
 from tf_loadops.csv.header import positions
 from tf_loadops.csv.numeric import parse_numeric
@@ -50,15 +50,20 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
     def general() -> Blocks:
         return call(_general, text, name, static=(options,))
 
+    def numeric() -> tuple[Blocks, Tensor]:
+        return call(_numeric, text, static=(options,), now=True)
+
     # The numeric engine knows no other quote than ", and no comments.
     known = options.schema.dialect.quote in (None, '"') and options.schema.dialect.comment is None
     if options.engine == "general" or strings or _bool_words(options) or not known:
         return general()
+    size = tf.strings.length(text)
+    worth = size >= AUTO_BYTES if options.engine == "auto" else tf.constant(True)
+    if tf.executing_eagerly() and options.engine == "auto":
+        worth &= due(_numeric, (options,), A_BYTE * int(size))
     # The numeric engine finds every quote itself, but only once it is through.
-    worth = ~contains(tf.strings.substr(text, 0, _HEAD_BYTES), '"')
-    if options.engine == "auto":
-        worth &= tf.strings.length(text) >= AUTO_BYTES
-    blocks, clean = tf.cond(worth, lambda: call(_numeric, text, static=(options,)), lambda: _nothing(options))
+    worth &= ~contains(tf.strings.substr(text, 0, _HEAD_BYTES), '"')
+    blocks, clean = tf.cond(worth, numeric, lambda: _nothing(options))
     return tf.cond(clean, lambda: blocks, general)
 
 
@@ -81,20 +86,30 @@ def _numeric(text: Tensor, options: Options) -> tuple[Blocks, Tensor]:
     result = parse_numeric(text, offset, width, index, dtypes, options.schema.dialect.delimiter, words)
     of_dtype = {d: [i for i, dtype in enumerate(dtypes) if dtype == d] for d in dtypes}
 
-    values, valid, clean = [], [], result.clean & found
+    values, missing, clean = [], [], result.clean & found
     for group in groups_of(schema):
         dtype = dtypes[group[0]]
-        value, missing = result.values[dtype], result.missing[dtype]
+        value, mask = result.values[dtype], result.missing[dtype]
         if group != of_dtype[dtype]:
             at = [of_dtype[dtype].index(i) for i in group]
-            value, missing = tf.gather(value, at, axis=1), tf.gather(missing, at, axis=1)
-        clean &= ~tf.reduce_any(missing & tf.constant(without_stand_in(schema, group)))
-        any_missing = tf.reduce_any(missing)
-        value = tf.cond(any_missing, lambda v=value, m=missing, g=group: fill(v, ~m, schema, g), lambda v=value: v)
+            value, mask = tf.gather(value, at, axis=1), tf.gather(mask, at, axis=1)
+        clean &= ~(result.any_missing & tf.reduce_any(mask & tf.constant(without_stand_in(schema, group))))
         values.append(tf.ensure_shape(value, [None, len(group)]))
-        valid.append(tf.ensure_shape(~missing, [None, len(group)]))
+        missing.append(tf.ensure_shape(mask, [None, len(group)]))
     clean &= tf.shape(values[0])[0] > 0
-    return Blocks(tuple(values), tuple(valid), count(valid, tf.constant(0, tf.int64), text)), clean
+    bad_rows = tf.constant(0, tf.int64)
+
+    def filled() -> Blocks:
+        valid = tuple(~mask for mask in missing)
+        parts = zip(values, valid, groups_of(schema), strict=True)
+        stand_ins = tuple(fill(value, mask, schema, group) for value, mask, group in parts)
+        return Blocks(stand_ins, valid, count(valid, bad_rows, text))
+
+    def complete() -> Blocks:
+        valid = tuple(tf.ones_like(mask) for mask in missing)
+        return Blocks(tuple(values), valid, count(valid, bad_rows, text, complete=True))
+
+    return tf.cond(result.any_missing, filled, complete), clean
 
 
 def _layout(text: Tensor, options: Options) -> tuple[Tensor, Tensor, Tensor, Tensor]:

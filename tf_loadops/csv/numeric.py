@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import repeat, u64
-from tf_loadops.csv.numeric_chunks import LIMIT, Window, cut, look, whole, window
+from tf_loadops.csv.compiled import apart, xla
+from tf_loadops.csv.numeric_chunks import LIMIT, Window, cut, look, window
 from tf_loadops.csv.numeric_long import pack_long, read_long, unpack_long
 from tf_loadops.csv.numeric_patch import patch
 from tf_loadops.csv.numeric_round import nearest
@@ -37,26 +38,6 @@ Tensor = Any
 _BLOCK = 3 << 15  # fields of one call of a block program: a chunk of usual fields is two calls
 _MANY = 32  # a block with more than one hard field in so many is read again by the program for long ones
 
-_xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
-
-
-def use_xla(on: bool) -> bool:
-    """Chooses whether graphs built from now on compile their programs; the values are the same.
-
-    Args:
-      on: True to compile (the default, unless the environment says `TF_LOADOPS_XLA=0`), False to run op by op.
-
-    Returns:
-      The setting before.
-
-    Example:
-      >>> use_xla(use_xla(False))
-      False
-    """
-    global _xla
-    before, _xla = _xla, on
-    return before
-
 
 class NumericResult(NamedTuple):
     """What was parsed; only `clean` means anything where it is False.
@@ -65,11 +46,13 @@ class NumericResult(NamedTuple):
       values: per dtype (as in `groups_of`) a Tensor [rows, its columns], in the order asked for.
       missing: per dtype a bool Tensor of the same shape; values there are NaN, 0 or False.
       clean: bool scalar, whether the text is one that this engine reads.
+      any_missing: bool scalar, whether any field is missing.
     """
 
     values: dict[str, Tensor]
     missing: dict[str, Tensor]
     clean: Tensor
+    any_missing: Tensor
 
 
 def parse_numeric(
@@ -113,11 +96,12 @@ def parse_numeric(
     )
     wanted = tf.gather(tf.cast(index, tf.int64), order)
     engine = _Engine(groups, ord(delimiter), tf.cast(n_file_columns, tf.int64), wanted)
-    table, clean = engine.run(text, tf.cast(offset, tf.int32))
+    table, clean, any_missing = engine.run(text, tf.cast(offset, tf.int32))
     return NumericResult(
         {group.dtype: part for group, part in zip(groups, table.values, strict=True)},
         {group.dtype: part for group, part in zip(groups, table.missing, strict=True)},
         clean,
+        any_missing,
     )
 
 
@@ -136,8 +120,8 @@ class _Engine:
         self.everything = tf.equal(fields, self.columns) & in_order
         self.block_rows = max(1, _BLOCK // self.columns)
 
-    def run(self, text: Tensor, offset: Tensor) -> tuple[Typed, Tensor]:
-        """All chunks, in parallel; the rows in order."""
+    def run(self, text: Tensor, offset: Tensor) -> tuple[Typed, Tensor, Tensor]:
+        """The rows of all chunks, whether they are clean, and whether a field may be missing."""
         size = tf.strings.length(text)
         crlf, promising = look(text, offset, size)
         start_ok = self.possible & promising & (size <= LIMIT) & (size >= 0)
@@ -146,21 +130,21 @@ class _Engine:
         last = tf.strings.substr(text, tf.maximum(size - 1, 0), tf.minimum(size, 1))
         tail = tf.where(tf.equal(last, "\n"), "", tf.where(tf.equal(last, "\r"), "\n", tail))
 
-        buffer = whole(text, end, offset)
-        oks = tf.TensorArray(tf.bool, 0, dynamic_size=True, element_shape=[], infer_shape=False)
+        oks = tf.TensorArray(tf.bool, 0, dynamic_size=True, element_shape=[2], infer_shape=False)
 
         def body(i: Tensor, low: Tensor, arrays: Typed, oks: Any) -> Any:
             high, found = cut(text, low, end)
-            chunk = window(text, buffer, low, high, size, tail)
-            part, ok = self._parse(chunk, lambda: tf.strings.substr(text, low, high - low), crlf)
+            chunk = window(text, low, high, size, tail)
+            part, ok, gaps = self._parse(chunk, lambda: tf.strings.substr(text, low, high - low), crlf)
             arrays = tf.nest.map_structure(lambda array, value: array.write(i, value), arrays, part)
             # Without a row end in a whole chunk there is no place to cut: the rest is left alone.
-            return i + 1, tf.where(found, high, end), arrays, oks.write(i, ok & found)
+            return i + 1, tf.where(found, high, end), arrays, oks.write(i, tf.stack([ok & found, ~gaps]))
 
         state = (tf.constant(0), offset, self._arrays(), oks)
         _, _, arrays, oks = tf.while_loop(lambda i, low, *_: low < end, body, state, parallel_iterations=_parallel())
         table = tf.nest.map_structure(lambda array: array.concat(), arrays)
-        return table, start_ok & tf.reduce_all(oks.stack())
+        clean, complete = tf.unstack(tf.reduce_all(oks.stack(), 0))
+        return table, start_ok & clean, ~complete
 
     def _arrays(self, hard: bool = False) -> Typed:
         def array(dtype: Any, columns: int) -> Any:
@@ -172,33 +156,32 @@ class _Engine:
         values = tuple(array(group.dtype, len(group.words)) for group in self.groups)
         return Typed(values, masks(), masks() if hard else ())
 
-    def _parse(self, chunk: Window, piece: Callable[[], Tensor], crlf: Tensor) -> tuple[Typed, Tensor]:
-        found = Scan(*_program(_scan_program, self.delimiter, _xla)(chunk.words, chunk.bounds, crlf))
+    def _parse(self, chunk: Window, piece: Callable[[], Tensor], crlf: Tensor) -> tuple[Typed, Tensor, Tensor]:
+        found = Scan(*_program(_scan_program, self.delimiter, xla())(chunk.words, chunk.length, crlf))
         rows, count, strange = found.unpack()
         usual = tf.equal(strange, 0) & tf.equal(count, rows * self.fields)
         places = locate(found.markers, count)
         eol = row_end(crlf)
 
-        def parse() -> tuple[Typed, Tensor]:
+        def parse() -> tuple[Typed, Tensor, Tensor]:
             table, regular, any_hard, any_missing = self._blocks(chunk, places, rows, eol)
-            begin = tf.cast(chunk.bounds[0], tf.int64)
             table, ok = tf.cond(
                 any_hard & regular,
-                lambda: patch(
-                    table, piece(), found.markers, begin, places, self.fields, self.wanted, self.groups, crlf
+                lambda: apart(
+                    lambda: patch(table, piece(), found.markers, places, self.fields, self.wanted, self.groups, crlf)
                 ),
                 lambda: (table._replace(hard=()), ~any_hard),
             )
             # A row of one empty field is a blank line, which is no row.
             blank = tf.equal(self.fields, 1) & any_missing
-            return table, ok & regular & ~blank
+            return table, ok & regular & ~blank, any_missing | any_hard
 
-        def nothing() -> tuple[Typed, Tensor]:
+        def nothing() -> tuple[Typed, Tensor, Tensor]:
             def empty(dtypes: Sequence[Any]) -> tuple[Tensor, ...]:
                 return tuple(tf.zeros([0, len(g.words)], d) for g, d in zip(self.groups, dtypes, strict=True))
 
             none = Typed(empty([g.dtype for g in self.groups]), empty([tf.bool] * len(self.groups)), ())
-            return none, tf.constant(False)
+            return none, tf.constant(False), tf.constant(False)
 
         return tf.cond(usual, parse, nothing)
 
@@ -216,7 +199,7 @@ class _Engine:
         last = tf.minimum(tf.range(rows, blocks * height), rows - 1)
         ends = tf.reshape(tf.concat([ends, tf.gather(ends, last)], 0), [-1])
         row_ends = tf.concat([row_ends, tf.gather(row_ends, last)], 0)
-        short, long = (_program(b, self.groups, self.delimiter, height, _xla) for b in (_short_program, _long_program))
+        short, long = (_program(b, self.groups, self.delimiter, height, xla()) for b in (_short_program, _long_program))
 
         def body(i: Tensor, arrays: Typed, flags: Tensor, use_long: Tensor) -> Any:
             at = i * height
@@ -229,7 +212,7 @@ class _Engine:
             arrays = tf.nest.map_structure(lambda a, value: a.write(tf.cast(i, tf.int32), value), arrays, Typed(*part))
             return i + 1, arrays, flags | tf.concat([[~in_order], seen > 0], 0), use_long | many
 
-        average = tf.cast(chunk.bounds[1] - chunk.bounds[0], tf.int64) // tf.maximum(tf.size(places.group, tf.int64), 1)
+        average = tf.cast(chunk.length, tf.int64) // tf.maximum(tf.size(places.group, tf.int64), 1)
         state = (tf.constant(0, tf.int64), self._arrays(hard=True), tf.zeros([3], tf.bool), average > 14)
         _, arrays, flags, _ = tf.while_loop(lambda i, *_: i < blocks, body, state, parallel_iterations=1)
         table = tf.nest.map_structure(lambda array: array.concat()[:rows], arrays)
@@ -248,8 +231,8 @@ def _program(build: Callable[..., Any], *key: Any) -> Any:
 
 
 def _scan_program(delimiter: int) -> Callable[..., Any]:
-    def csv_scan(words: Tensor, bounds: Tensor, crlf: Tensor) -> Any:
-        return tuple(scan(words, bounds, crlf, delimiter))
+    def csv_scan(words: Tensor, length: Tensor, crlf: Tensor) -> Any:
+        return tuple(scan(words, length, crlf, delimiter))
 
     return csv_scan
 

@@ -1,4 +1,4 @@
-"""Chunks of a text: where to cut it, and their words without copying them again."""
+"""Chunks of a text: where to cut it, and their words."""
 
 from __future__ import annotations
 
@@ -12,44 +12,37 @@ Tensor = Any
 
 CHUNK = 2 << 20  # bytes: small enough for the second-level caches, large enough for few calls
 _NEAR = 4096  # where the last row end of a chunk is looked for first
+_TAIL = 8  # room for the line end that the last row may lack
 LIMIT = 2**31 - 1 - 2 * CHUNK  # string lengths are int32
 
 
 class Window(NamedTuple):
-    """A chunk's surroundings as words of a static shape; `bounds` is the chunk in them, as for `scan`."""
+    """A chunk as words of a static shape: HEAD words of what stands before it, the chunk, and zeros.
+
+    Attributes:
+      words: uint64 [HEAD + CHUNK / 8].
+      length: int32 scalar, the chunk's bytes.
+    """
 
     words: Tensor
-    bounds: Tensor
+    length: Tensor
 
 
-_WINDOW = 8 * HEAD + 64 + CHUNK + 64
+def window(text: Tensor, low: Tensor, high: Tensor, size: Tensor, tail: Tensor) -> Window:
+    """The words of the bytes from `low` to `high`, and behind the last of the text the `tail` that it lacks."""
+    head = 8 * HEAD
 
+    def inside() -> Tensor:
+        return tf.strings.substr(text, low - head, high - low + head)
 
-def whole(text: Tensor, end: Tensor, offset: Tensor) -> Tensor:
-    """The text up to `end` as int64 words, with room for a window behind any byte; nothing for less than a chunk."""
-    long = end - offset > CHUNK
-    length = tf.where(long, (end // 64 + 1) * 64 + _WINDOW, 8)
-    return tf.io.decode_raw(tf.cond(long, lambda: text, lambda: tf.constant("")), tf.int64, fixed_length=length)
-
-
-def window(text: Tensor, buffer: Tensor, low: Tensor, high: Tensor, size: Tensor, tail: Tensor) -> Window:
-    """The words around the bytes from `low` to `high`, and behind the last of the text the `tail` that it lacks."""
-    def copied() -> tuple[Tensor, Tensor]:
+    def at_an_end() -> Tensor:
         # The first chunk has nothing before it and the last may lack its line end.
-        begin = tf.constant(b"\n" * (8 * HEAD))
-        raw = tf.strings.join([begin, tf.strings.substr(text, low, high - low), tf.where(high < size, "", tail)])
-        words = tf.io.decode_raw(raw, tf.int64, fixed_length=_WINDOW)
-        return words, tf.stack([0, tf.strings.length(raw) - 8 * HEAD])
+        begin = tf.constant(b"\n" * head)
+        return tf.strings.join([begin, tf.strings.substr(text, low, high - low), tf.where(high < size, "", tail)])
 
-    def shared() -> tuple[Tensor, Tensor]:
-        # A slice that begins at a multiple of 64 bytes shares the buffer's memory.
-        begin = (low // 64) * 64 - 8 * HEAD
-        words = buffer[begin // 8 : begin // 8 + _WINDOW // 8]
-        return words, tf.stack([low, high]) - begin - 8 * HEAD
-
-    words, bounds = tf.cond((low < 128) | (high >= size), copied, shared)
-    words = tf.ensure_shape(tf.bitcast(words, tf.uint64), [_WINDOW // 8])
-    return Window(words, tf.ensure_shape(bounds, [2]))
+    piece = tf.cond((low < head) | (high >= size), at_an_end, inside)
+    words = tf.bitcast(tf.io.decode_raw(piece, tf.int64, fixed_length=head + CHUNK), tf.uint64)
+    return Window(tf.ensure_shape(words, [HEAD + CHUNK // 8]), tf.strings.length(piece) - head)
 
 
 def look(text: Tensor, offset: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,7 +58,7 @@ def look(text: Tensor, offset: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
 def cut(text: Tensor, low: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
     """Where the chunk that begins at `low` ends: behind the last row end within reach, or at the end of the text."""
-    limit = low + CHUNK
+    limit = low + CHUNK - _TAIL
 
     def behind_last(reach: int) -> Tensor:
         window = tf.io.decode_raw(tf.strings.substr(text, limit - reach, reach), tf.uint8)
@@ -74,7 +67,7 @@ def cut(text: Tensor, low: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
 
     def search() -> Tensor:
         near = behind_last(_NEAR)
-        return tf.cond(near > low, lambda: near, lambda: behind_last(CHUNK))
+        return tf.cond(near > low, lambda: near, lambda: behind_last(CHUNK - _TAIL))
 
     high = tf.cond(end <= limit, lambda: end, search)
     return high, high > low

@@ -17,7 +17,6 @@ Tensor = Any
 
 class _Places(NamedTuple):
     markers: Tensor
-    begin: Tensor
     separators: Separators
 
 
@@ -25,7 +24,6 @@ def patch(
     table: Typed,
     piece: Tensor,
     markers: Tensor,
-    begin: Tensor,
     places: Separators,
     fields: Tensor,
     wanted: Tensor,
@@ -38,7 +36,6 @@ def patch(
       table: the chunk's columns.
       piece: string scalar, the chunk.
       markers: uint64, the separators' markers.
-      begin: int64 scalar, the byte of the markers at which the chunk begins.
       places: where the separators are.
       fields: int64 scalar, fields of a row.
       wanted: int64 [columns], which of them are in the table.
@@ -56,7 +53,7 @@ def patch(
             mine = tf.constant([w == words for w in group.words])
             where = tf.where(hard & mine)
             in_table = where + tf.constant([0, at], tf.int64)
-            text = _cut_out(in_table, lines, _Places(markers, begin, places), fields, wanted, crlf)
+            text = _cut_out(in_table, lines, _Places(markers, places), fields, wanted, crlf)
             read = parse_values(text, group.dtype, words, tf.constant(True))
             value = tf.tensor_scatter_nd_update(value, where, read.values)
             missing = tf.tensor_scatter_nd_update(missing, where, read.missing)
@@ -82,8 +79,8 @@ def _cut_out(
 
 
 def _behind(flat: Tensor, places: _Places) -> Tensor:
-    """The byte of the chunk behind the separator with this number; its beginning before the first one."""
-    return tf.where(flat >= 0, _position(tf.maximum(flat, 0), places) + 1, places.begin)
+    """The byte of the chunk behind the separator with this number; 0 before the first one."""
+    return tf.where(flat >= 0, _position(tf.maximum(flat, 0), places) + 1, tf.zeros_like(flat))
 
 
 def _position(flat: Tensor, places: _Places) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, count_bits, equal_bytes, repeat, select, u64
+from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, count_bits, equal_bytes, repeat, u64
 
 Tensor = Any
 
@@ -31,14 +31,14 @@ class Scan(NamedTuple):
         return tuple(tf.cast(p, tf.int64) for p in part)
 
 
-def scan(words: Tensor, bounds: Tensor, crlf: Tensor, delimiter: int) -> Scan:
+def scan(words: Tensor, length: Tensor, crlf: Tensor, delimiter: int) -> Scan:
     """The pass itself; compiles under XLA.
 
     CR LF rows are taken to end in the CR: the LF is then the byte before the next row, which no field can hold.
 
     Args:
-      words: uint64 [words], the chunk and what happens to stand around it; at most 2 ** 21 bytes of it are chunk.
-      bounds: int32 [2], the bytes behind the first HEAD words between which the chunk lies.
+      words: uint64 [words]: HEAD words, the chunk of at most 2 ** 21 bytes, and zeros.
+      length: int32 scalar, the chunk's bytes.
       crlf: bool scalar, whether lines end in CR LF.
       delimiter: the delimiter's byte.
 
@@ -46,7 +46,6 @@ def scan(words: Tensor, bounds: Tensor, crlf: Tensor, delimiter: int) -> Scan:
       The findings, about the chunk alone.
     """
     words = words[HEAD:]
-    words = select(_inside(words, bounds), words, u64(repeat(ord("x"))))
     line_feeds, returns = equal_bytes(words, LF), equal_bytes(words, CR)
     rows = tf.where(crlf, returns, line_feeds)
     markers = OR(equal_bytes(words, delimiter), rows)
@@ -58,17 +57,19 @@ def scan(words: Tensor, bounds: Tensor, crlf: Tensor, delimiter: int) -> Scan:
     bad = tf.cast(tf.not_equal(strange, u64(0)), tf.uint64)
     # One sum instead of three: each reduction is a pass of its own.
     packed = OR(count_bits(rows), OR(SHL(count_bits(markers), u64(22)), SHL(bad, u64(44))))
-    return Scan(markers, tf.reduce_sum(packed))
+    return Scan(markers, tf.reduce_sum(packed) - SHL(_padding(strange, length), u64(44)))
 
 
-def _inside(words: Tensor, bounds: Tensor) -> Tensor:
-    """The mask of the bytes within bounds."""
-    at = 8 * tf.range(words.shape[0])
-    # A shift by 64 is undefined, so each goes in two steps of four bits a byte.
-    front = 4 * tf.cast(tf.clip_by_value(bounds[0] - at, 0, 8), tf.uint64)
-    back = 4 * tf.cast(tf.clip_by_value(at + 8 - bounds[1], 0, 8), tf.uint64)
-    everything = tf.fill(tf.shape(words), u64(2**64 - 1))
-    return AND(SHL(SHL(everything, front), front), SHR(SHR(everything, back), back))
+def _padding(strange: Tensor, length: Tensor) -> Tensor:
+    """How many words look strange for nothing but the zeros behind the chunk.
+
+    To take those zeros out of every word would cost more than all the rest of the pass.
+    """
+    full = length // 8
+    inside = SHL(u64(1), tf.cast(8 * (length % 8), tf.uint64)) - u64(1)  # bytes of the chunk in its last word
+    shared = tf.minimum(full, strange.shape[0] - 1)
+    really = (full < strange.shape[0]) & tf.not_equal(AND(strange[shared], inside), u64(0))
+    return tf.cast(strange.shape[0] - full, tf.uint64) - tf.cast(really, tf.uint64)
 
 
 class Separators(NamedTuple):

@@ -37,15 +37,11 @@ def parse_blocks(text: Tensor, options: Options) -> Blocks:
     if text.shape.rank == 1:
         return call(_parse_rows, text, static=(options,))
     name = tf.constant("<text>")
-    return parse_text(call(_text_of, text, name), options, name)
+    return parse_text(_text_of(text, name), options, name)
 
 
 def _read_file(path: Tensor, options: Options) -> Blocks:
-    return parse_text(call(_text_at, path), options, path)
-
-
-def _text_at(path: Tensor) -> Tensor:
-    return _text_of(read_bytes(path), path)
+    return parse_text(_text_of(read_bytes(path), path), options, path)
 
 
 def _text_of(content: Tensor, name: Tensor) -> Tensor:

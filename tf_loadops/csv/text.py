@@ -12,7 +12,6 @@ from tf_loadops.paths import attempt
 
 Tensor = Any
 
-_LIMIT = 2**31 - 1
 
 # A gzip member written after the file's own: its text comes back at the end only if every member before it was
 # complete. TensorFlow itself silently returns what it has of a truncated one.
@@ -76,9 +75,10 @@ def decode(content: Tensor, name: Tensor) -> Tensor:
     Raises:
       tf.errors.InvalidArgumentError: at run time, for UTF-16 and UTF-32 text, and for texts of 2 GiB or more.
     """
-    # Beyond this, the length that TensorFlow tells of a string starts over at 0; only `substr` fails on a shorter one.
-    _, beyond = attempt(lambda text: tf.strings.substr(text, tf.constant(_LIMIT, tf.int64), 1), content)
-    content = gate(~beyond, lambda: _too_large(name), content)
+    # TensorFlow tells lengths as int32, which start over; nothing stands behind the last byte only if it is the last.
+    size = tf.strings.length(content)
+    behind = tf.strings.substr(content, tf.maximum(size, 0), 1)
+    content = gate((size >= 0) & tf.equal(behind, ""), lambda: _too_large(name), content)
     utf32 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 4), [b"\xff\xfe\0\0", b"\0\0\xfe\xff"]))
     content = gate(~utf32, lambda: _utf(name, 32), content)
     utf16 = tf.reduce_any(tf.equal(tf.strings.substr(content, 0, 2), [b"\xff\xfe", b"\xfe\xff"]))
