@@ -51,21 +51,16 @@ def standardized(x: np.ndarray) -> Any:
     return tf.convert_to_tensor(((x - mean.astype(np.float32)) / std.astype(np.float32)).astype(np.float32, copy=False))
 
 
-def in_graph(x: Any) -> Any:
-    """The same in TensorFlow, from the Moments of the package."""
-    moments = tlo.Moments.of(x)
-    mean, std = tf.cast(moments.mean, tf.float32), tf.cast(moments.std(), tf.float32)
-    return (x - mean) / std
-
-
 def candidates(path: str, names: list[str]) -> dict[str, Callable[[], Any]]:
     """Every way to do the work, each a function of nothing."""
     schema = tlo.Schema([tlo.Column(name, "float32") for name in names])
 
     def ours(engine: str) -> Callable[[], Any]:
+        layer = tlo.PreprocessingDataLoader(schema=schema, engine=engine)
+
         @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
         def load(file: Any) -> Any:
-            return in_graph(tlo.read_csv(file, schema, engine=engine).matrix())
+            return layer(file)
 
         source = tf.constant(path)  # an argument: a path that the graph holds would be read once and folded
         return lambda: load(source)
@@ -171,7 +166,7 @@ def plot(reports: dict[str, Any], path: pathlib.Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=float, nargs="+", default=[1, 10, 100], help="megabytes")
+    parser.add_argument("--sizes", type=float, nargs="+", default=[0.25, 1, 10, 100], help="megabytes")
     parser.add_argument("--kinds", nargs="+", default=["numeric10", "numeric100", "integers", "mixed", "repr"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="*", default=[], help="parts of the names of candidates to time beside pandas")

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tf_loadops as tlo
 from tf_loadops import LoadError, Moments, Standardize
+from tf_loadops.csv import stream
 
 NAN = float("nan")
 X = np.random.default_rng(4).normal([5, -1e4], [2, 0.5], (1000, 2))
@@ -178,4 +180,57 @@ def test_refusals():
     assert _refusal(Loader(X), names=["a", "b", "c"], name="z") == (
         "Standardize 'z': the layer has 3 columns ('a', 'b', 'c'). Received: 2 columns, shape=(None, 2). Pass the same "
         "columns in the same order."
+    )
+
+
+def write_table(path, x, quote=False):
+    cells = ["" if v != v else repr(v) for v in x[:, 0].tolist()]
+    names = [f'"row\n{i}"' if quote else f"row {i}" for i in range(len(x))]
+    rows = [f"{a},{name},{b!r}" for a, name, b in zip(cells, names, x[:, 1].tolist(), strict=True)]
+    path.write_text("p,name,q\n" + "\n".join(rows))
+    return tlo.Schema([tlo.Column("p", "float64"), tlo.Column("name", "string"), tlo.Column("q", "float64")])
+
+
+@pytest.mark.parametrize("quote", [False, True])
+def test_a_file_is_read_in_parts(tmp_path, monkeypatch, quote):
+    monkeypatch.setattr(stream, "BLOCK_BYTES", 10_000)
+    schema = write_table(tmp_path / "a.csv", X, quote)
+    assert len(list(stream.texts(str(tmp_path / "a.csv"), schema.dialect))) >= 4
+    layer = Standardize()
+    layer.adapt(tlo.CSVDataLoader(tmp_path / "a.csv", schema=schema, features=["p", "q"], dtype="float64"))
+    _require(layer)
+
+
+def test_a_refusal_in_a_later_part_names_the_line_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BLOCK_BYTES", 1_000)
+    path = tmp_path / "a.csv"
+    path.write_text("p\n" + "".join(f"{i}.5\n" for i in range(800)) + "oops\n" + "1\n" * 300)
+    loader = tlo.CSVDataLoader(path, schema=tlo.Schema([tlo.Column("p", "float64")]))
+    layer = Standardize()
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        layer.adapt(loader)
+    with pytest.raises(tf.errors.InvalidArgumentError) as expected:
+        tlo.read_csv(path, loader.schema)
+    assert error.value.message == expected.value.message
+    assert error.value.message.startswith(f"{path}:802: column 'p': ")
+    assert not layer.built
+
+
+def test_a_part_without_a_good_row_is_no_mistake(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BLOCK_BYTES", 100)
+    path = tmp_path / "a.csv"
+    path.write_text("p\n" + "1\n2\n3\n" * 40 + "bad\n" * 80 + "4\n" * 40)
+    layer = Standardize()
+    layer.adapt(tlo.CSVDataLoader(path, schema=tlo.Schema([tlo.Column("p", "float64")]), on_bad_row="skip"))
+    assert layer.moments.count.numpy().tolist() == [160]
+    assert layer.moments.mean.numpy().tolist() == [(40 * 6 + 160) / 160]
+
+
+def test_a_missing_file_is_refused_as_by_the_reader(tmp_path):
+    loader = tlo.CSVDataLoader(str(tmp_path / "no.csv"), schema=tlo.Schema([tlo.Column("p", "float64")]))
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        Standardize().adapt(loader)
+    assert error.value.message == (
+        f"{tmp_path}/no.csv: no such file. Check the path; a relative one starts at the working directory of the "
+        "process."
     )

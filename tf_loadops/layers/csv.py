@@ -90,7 +90,7 @@ class CSVDataLoader(Loader):
         schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
         super().__init__(source, schema.with_na_values(na_values), output, features, label, **kwargs)
         self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
-        self._options()  # refuses what makes no sense before the first call
+        self.options()  # refuses what makes no sense before the first call
 
     @property
     def takes_rows(self) -> bool:
@@ -110,10 +110,11 @@ class CSVDataLoader(Loader):
         """The matrix as the engines leave it, not cut into columns and put together again."""
         source = self.own_source() if source is None else as_strings(source)
         layout = Layout(tuple(self.features), self.label, self.number_dtype, rows)
-        return run(matrix_of, source, self._options(), layout)
+        return run(matrix_of, source, self.options(), layout)
 
-    def _options(self) -> Options:
-        return Options(self.schema, tuple(self._columns()), **self._reading)
+    def options(self, **changed: Any) -> Options:
+        """How the layer reads; keyword arguments take the place of its own."""
+        return Options(self.schema, tuple(self._columns()), **{**self._reading, **changed})
 
     def _columns(self) -> list[str]:
         return self.features if self.label is None else [*self.features, self.label]

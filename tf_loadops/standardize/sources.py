@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
+from tf_loadops.standardize._csv import estimated_rows, matrices
 from tf_loadops.standardize.moments import Moments
 from tf_loadops.standardize.replicas import merge_replicas, worker_count
 
@@ -21,7 +23,7 @@ class Source(NamedTuple):
 
     Attributes:
       columns: their number of columns.
-      rows: their number of rows, None if not known beforehand.
+      rows: about their number of rows, for the time left; None if not known beforehand.
       parts: given how many batches to skip, yields `(moments, rows, batches)` of the parts that follow, each a few
         million values large.
       names: the columns' names, None if not known.
@@ -40,7 +42,7 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
       source: a matrix [rows, columns] (array, tensor, or what `numpy.asarray` takes), a `tf.data.Dataset` of such
         batches, a loader (whatever has `dataset(batch_size=...)`), a path or list of paths of CSV files, or a dataset
         distributed by the current `tf.distribute` strategy.
-      batch_size: the rows that are read at once from an array, loader or path.
+      batch_size: the rows that are taken at once from an array or a loader; CSV files are read in parts of 32 MiB.
       rows: the number of rows, if the caller knows what the source cannot tell.
 
     Returns:
@@ -68,6 +70,8 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
         from tf_loadops.layers.csv import CSVDataLoader
 
         source = CSVDataLoader(source, dtype="float64")
+    if _is_csv_loader(source):
+        return _of_csv(source, rows)
     if callable(getattr(source, "dataset", None)):
         dataset = source.dataset(batch_size=batch_size)
         if isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) == 2:
@@ -81,6 +85,22 @@ def _is_path(source: Any) -> bool:
     if isinstance(source, (str, os.PathLike)):
         return True
     return isinstance(source, (list, tuple)) and bool(source) and all(isinstance(s, (str, os.PathLike)) for s in source)
+
+
+def _is_csv_loader(source: Any) -> bool:
+    from tf_loadops.layers.csv import CSVDataLoader
+
+    # A subclass may make other numbers of what it reads.
+    return type(source) is CSVDataLoader and source.output_kind == "matrix" and source.source is not None
+
+
+def _of_csv(loader: Any, rows: int | None) -> Source:
+    def parts(skip: int) -> Iterator[Step]:
+        for load in itertools.islice(matrices(loader), skip, None):
+            x, _ = load()
+            yield Moments.of(x), x.shape[0], 1
+
+    return Source(len(loader.features), rows or estimated_rows(loader), parts, loader.features)
 
 
 def _of_array(source: Any, batch_size: int) -> Source:

@@ -1,0 +1,132 @@
+"""A CSV file as texts of bounded size, each with the header and cut between records, for one pass over a large file."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_loadops.errors import LoadError
+from tf_loadops.schema import Dialect
+
+BLOCK_BYTES = 32 << 20
+_LONGEST = 1 << 30  # a record that does not end within so many bytes is taken for a quote that is never closed
+_GZIP = b"\x1f\x8b"
+_ZLIB = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
+_BOM = b"\xef\xbb\xbf"
+
+
+class Text(NamedTuple):
+    """A part of a file.
+
+    Attributes:
+      text: the header, if the file has one, and whole records.
+      skipped: how many lines of the file stand before it, less the header's: what to add to a line of the text.
+    """
+
+    text: bytes
+    skipped: int
+
+
+def can_stream(path: str, dialect: Dialect) -> bool:
+    """Whether `texts` reads such a file: plain or gzip, and without comments, whose quotes would not count."""
+    if dialect.comment is not None:
+        return False
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return not file.read(2).startswith(_ZLIB)
+
+
+def texts(path: str, dialect: Dialect, block_bytes: int | None = None) -> Iterator[Text]:
+    r"""Yields a file in parts, in order.
+
+    Args:
+      path: the file, on any file system of TensorFlow's.
+      dialect: says whether there is a header, and what quotes a field.
+      block_bytes: how much is read at once; a part is longer where a record is.
+
+    Yields:
+      The parts; none for an empty file.
+
+    Raises:
+      LoadError: if gzip data is damaged, or a record does not end within 1 GiB.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
+      >>> _ = file.write_bytes(b'a,b\n1,"x\ny"\n2,z\n')
+      >>> [part.text for part in texts(str(file), Dialect(), block_bytes=9)]
+      [b'a,b\n1,"x\ny"\n', b'a,b\n2,z\n']
+    """
+    block_bytes = block_bytes or BLOCK_BYTES
+    quote = None if dialect.quote is None else dialect.quote.encode()
+    header = b"" if dialect.header else None  # None where there is none, b"" until it is found
+    lines, rest, end = 0, b"", False
+    with tf.io.gfile.GFile(path, "rb") as file:
+        stream = _Inflated(path, file) if file.read(2) == _GZIP else file
+        file.seek(0)
+        while not end:
+            more = stream.read(block_bytes)
+            end = not more
+            rest += more
+            cut = len(rest) if end else _last_record_end(rest, quote)
+            if cut == 0:
+                if len(rest) > _LONGEST:
+                    raise LoadError(
+                        f"{path}:{lines + 1}: the record that begins here does not end within 1 GiB. "
+                        "Close the quote that it opens, or set the dialect's delimiter and quote."
+                    )
+                continue
+            text, rest = rest[:cut], rest[cut:]
+            if header:
+                yield Text(header + text, lines - header.count(b"\n"))
+            else:
+                yield Text(text, lines)
+                if header is not None:
+                    header = _first_record(text.removeprefix(_BOM), quote)
+            lines += text.count(b"\n")
+
+
+def _last_record_end(text: bytes, quote: bytes | None) -> int:
+    """The byte behind the last line end outside quotes; 0 if there is none."""
+    end = len(text)
+    odd = quote is not None and text.count(quote) % 2 == 1
+    while (at := text.rfind(b"\n", 0, end)) >= 0:
+        if quote is not None:
+            odd ^= text.count(quote, at, end) % 2 == 1
+        if not odd:
+            return at + 1
+        end = at
+    return 0
+
+
+def _first_record(text: bytes, quote: bytes | None) -> bytes:
+    """The first record that is no blank line, with a line end."""
+    start = 0
+    while text[start : start + 1] in (b"\n", b"\r"):
+        start += 1
+    end = start
+    while True:
+        at = text.find(b"\n", end)
+        record = text[start:] if at < 0 else text[start : at + 1]
+        if at < 0 or quote is None or record.count(quote) % 2 == 0:
+            return record if record.endswith(b"\n") or not record else record + b"\n"
+        end = at + 1
+
+
+class _Inflated:
+    """Reads gzip data, of one or several members, and refuses what is cut short."""
+
+    def __init__(self, path: str, file: Any) -> None:
+        self._path = path
+        self._file = gzip.GzipFile(fileobj=file, mode="rb")
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except (EOFError, OSError, zlib.error) as error:
+            raise LoadError(
+                f"{self._path}: the gzip data is damaged or cut short ({error}). Fetch or write the file again."
+            ) from error
