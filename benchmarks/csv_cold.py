@@ -30,6 +30,14 @@ graph = tf.function(
     lambda path: tlo.CSVDataLoader(schema=schema)(path), input_signature=signature, autograph=False
 )
 tf.strings.length(tf.constant("")) + 1
+
+def begin_memory():
+    def status(what):
+        lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
+
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    return status, status("VmRSS:")
 """
 _EAGER = """
 start = time.perf_counter()
@@ -42,13 +50,8 @@ graph(tf.constant(path))
 print(json.dumps(time.perf_counter() - start))
 """
 _MEMORY = """
-def status(what):
-    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
-
 graph(tf.constant(small))  # compiled
-pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
-before = status("VmRSS:")
+status, before = begin_memory()
 x = graph(tf.constant(path))
 size = pathlib.Path(path).stat().st_size
 print(json.dumps({"peak": status("VmHWM:") - before, "file": size, "result": int(tf.size(x)) * 4}))

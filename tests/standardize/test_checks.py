@@ -84,3 +84,19 @@ def test_good_moments_pass_unchanged():
     m = Moments.of(_rows([[1.0, 2.0], [3.0, NAN]]))
     for check in (check_moments, tf.function(check_moments)):
         assert [field.numpy().tolist() for field in check(m)] == [field.numpy().tolist() for field in m]
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1])
+@pytest.mark.parametrize("graph", [False, True])
+def test_integers_that_float64_would_round_are_refused(value, graph):
+    x = tf.constant([[1, 2], [3, value]], tf.int64)
+    layer = Standardize("call", names=["size", "id"])
+    for call, column in ((Moments.of, "column 1"), (layer, "column 'id'")):
+        with pytest.raises(tf.errors.InvalidArgumentError) as error:
+            (tf.function(call, autograph=False) if graph else call)(x)
+        assert (
+            f"{column}: the integer {value} is beyond 2**53, where float64 no longer holds every integer. "
+            "Subtract a constant from the column, or cast it to float64 if rounding is meant."
+        ) in error.value.message
+    assert Moments.of(tf.constant([[2**53], [-(2**53)]], tf.int64)).max.numpy().tolist() == [2.0**53]
+    assert Moments.of(x, validity=tf.constant([[True, True], [True, False]])).max.numpy().tolist() == [3.0, 2.0]

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf_loadops.errors import LoadError, refuse_unless
 from tf_loadops.standardize._xla import compiling
 from tf_loadops.standardize.adapt import moments_of, require
+from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize.checks import check_moments
 from tf_loadops.standardize.moments import Moments
 from tf_loadops.standardize.replicas import from_replicas
@@ -131,6 +132,7 @@ class Standardize(keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Standardizes `inputs`; in mode "running" and with `training=True`, after adding them to the statistics."""
+        inputs = exact_integers(inputs, self.names)
         if self.mode == "call":
             moments = Moments.of(inputs)
             moments = moments if compiling() else check_moments(moments, self.names)
@@ -212,7 +214,7 @@ class Standardize(keras.layers.Layer):
           tf.errors.InvalidArgumentError: at run time, if the new statistics could not be used; the old ones stay.
         """
         self._require_statistics("update")
-        x = tf.convert_to_tensor(x)
+        x = exact_integers(tf.convert_to_tensor(x), self.names)
         self._build_once(tuple(x.shape))
         self._require(x.shape[-1], x.shape)
         weights = None

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
+from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize._merge import corrected, merge, quotient, zeros
 from tf_loadops.standardize._strips import strip_rows, strips
 from tf_loadops.standardize._xla import compiling
@@ -28,6 +29,7 @@ _MOST_COLUMNS = 1 << 12
 def batch(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, ...]:
     """The fields of `Moments.of`, in their order."""
     x, weights, validity = _flat(x, weights, validity)
+    x = exact_integers(x, validity=validity)
     size = x.shape.num_elements()
     if compiling() or (size is not None and size < 2 * _PART):
         return block(x, weights, validity)

@@ -68,7 +68,7 @@ class Moments(NamedTuple):
 
         Args:
           x: [rows, columns], or [..., columns], of any real dtype. NaN is a missing value. Integers are taken as
-            float64, exact up to 2**53.
+            float64, which is exact up to 2**53.
           weights: how often each row counts, [rows] (or `x`'s shape without its last axis), not negative; None for once
             each. A row of weight 0 is not there at all.
           validity: bool of `x`'s shape, False where the value is missing; None where only NaN is.
@@ -78,6 +78,7 @@ class Moments(NamedTuple):
 
         Raises:
           LoadError: if `x` has no column axis, holds no real numbers, or a shape does not fit.
+          tf.errors.InvalidArgumentError: at run time, if an integer is beyond 2**53 (not checked inside XLA).
 
         Example:
           >>> float(Moments.of(tf.constant([[1.0], [4.0]]), weights=tf.constant([2.0, 1.0])).mean[0])
