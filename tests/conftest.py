@@ -21,3 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent
         group = folder if folder.name == "conformance" else item.path
         item.add_marker(pytest.mark.xdist_group(group.relative_to(pathlib.Path(__file__).parent).as_posix()))
+
+
+def pytest_configure() -> None:
+    """Eager reads run op by op until a graph pays; the older TensorFlow builds graphs at once, so both are tested."""
+    import tensorflow as tf
+
+    from tf_loadops.csv import compiled
+
+    if tf.__version__ < "2.20":
+        compiled.PRICE = 0.0

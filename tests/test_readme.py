@@ -1,5 +1,6 @@
 """README: its Python blocks run, its error text is the real one, and its two commands are what CI runs."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tf_loadops as tlo
+from tf_loadops.data import penguins
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,7 +51,23 @@ def _export(found):
     assert sorted(found["loaded"].signatures) == ["path", "rows", "serving_default"]
 
 
-CHECKS = [_layers, _path_input, _training, _table, _export]
+def _categories(found):
+    with open(penguins(), newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    mass = np.array([4200.0 if row["body_mass_g"] == "NA" else float(row["body_mass_g"]) for row in rows])
+    islands = [row["island"] for row in rows]
+    features = found["features"].numpy()
+    scores = (mass - mass.mean()) / mass.std()
+    (at,) = np.flatnonzero(np.abs(features - scores[:, None]).max(0) < 1e-3)
+    codes = np.delete(features, at, axis=1)
+    assert set(np.unique(codes)) == {0.0, 1.0}
+    assert (codes.sum(1) == 2).all()
+    by_island = {name: codes[[i == name for i in islands]] for name in set(islands)}
+    shared = {name: frozenset(np.flatnonzero(part.min(0) == 1)) for name, part in by_island.items()}
+    assert all(shared.values()) and len(set(shared.values())) == 3  # each island has a column of its own
+
+
+CHECKS = [_layers, _path_input, _training, _table, _categories, _export]
 
 
 def test_every_python_block_has_a_check():

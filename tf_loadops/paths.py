@@ -67,7 +67,7 @@ def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
     if tf.executing_eagerly():
         try:
             return function(value), tf.constant(True)
-        except tf.errors.OpError:
+        except (tf.errors.OpError, UnicodeDecodeError):  # the latter of a message that holds a path of any bytes
             return tf.constant(b""), tf.constant(False)
     # A dataset is the one place where a graph can survive a failing op.
     careful = tf.autograph.experimental.do_not_convert(lambda v: (function(v), True))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tf_loadops as tlo
+from tf_loadops.csv import compiled
 from tf_loadops.csv import engine as engines
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool")
@@ -117,16 +118,31 @@ def test_a_bad_field_in_a_late_chunk_is_located():
     )
 
 
-def test_auto_takes_the_numeric_engine_for_large_numeric_texts(monkeypatch):
+def test_auto_takes_the_numeric_engine_for_large_numeric_texts_once_that_pays(monkeypatch):
     asked = []
     real = engines.parse_numeric
     monkeypatch.setattr(engines, "parse_numeric", lambda *args: asked.append(args) or real(*args))
+    monkeypatch.setattr(compiled, "PRICE", 2.0)
+    monkeypatch.setattr(engines, "A_BYTE", 0.7 / engines.AUTO_BYTES)  # which three reads are worth
     unique = tlo.Schema([tlo.Column("only_here", "float64")])
-    small = tlo.parse_csv("only_here\n1\n", unique)
-    assert (len(asked), small.columns["only_here"].numpy().tolist()) == (0, [1.0])
     rows = engines.AUTO_BYTES // 2
-    large = tlo.parse_csv("only_here\n" + "1\n" * rows, unique)
-    assert (len(asked), large.columns["only_here"].numpy().sum()) == (1, rows)
+    for times in (0, 0, 1, 1):
+        small = tlo.parse_csv("only_here\n1\n", unique)
+        assert small.columns["only_here"].numpy().tolist() == [1.0]
+        large = tlo.parse_csv("only_here\n" + "1\n" * rows, unique)
+        assert (len(asked), large.columns["only_here"].numpy().sum()) == (times, rows)
+
+
+@pytest.mark.parametrize("engine", ["auto", "numeric", "general"])
+def test_in_a_graph_every_engine_reads_small_and_large_texts(engine):
+    schema = tlo.Schema([tlo.Column("a", "float64")])
+    parse = tf.function(
+        lambda text: tlo.parse_csv(text, schema, engine=engine).columns["a"],
+        input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
+    )
+    for rows in (1, 3, engines.AUTO_BYTES):
+        assert parse(tf.constant("a\n" + "1\n" * rows)).numpy().tolist() == [1.0] * rows
 
 
 @pytest.mark.parametrize("text", ["b\ntrue\nfalse\n", "b\n1\n0\n"])

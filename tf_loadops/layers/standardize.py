@@ -11,9 +11,9 @@ import keras
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError, refuse_unless
+from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize._xla import compiling
 from tf_loadops.standardize.adapt import moments_of, require
-from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize.checks import check_moments
 from tf_loadops.standardize.moments import Moments
 from tf_loadops.standardize.replicas import from_replicas
