@@ -46,12 +46,17 @@ def read_bytes(path: Tensor) -> Tensor:
     Raises:
       tf.errors.InvalidArgumentError: at run time, if there is no such file or it cannot be read.
     """
+    path = regular(path)
+    content, found = attempt(tf.io.read_file, path)
+    return gate(found, lambda: unreadable(path), content)
+
+
+def regular(path: Tensor) -> Tensor:
+    """Passes on a path that may be opened, fresh; refuses devices and names with a NUL."""
     # A device would be read for ever, and the file system would cut a path at a NUL and open another file.
     special = tf.strings.regex_full_match(path, _SPECIAL) & ~tf.strings.regex_full_match(path, _SHARED_MEMORY)
     with_nul = tf.not_equal(tf.strings.regex_replace(path, r"\x00", ""), path)
-    path = gate(~special & ~with_nul, lambda: _no_file(path), fresh(path))
-    content, found = attempt(tf.io.read_file, path)
-    return gate(found, lambda: _unreadable(path), content)
+    return gate(~special & ~with_nul, lambda: _no_file(path), fresh(path))
 
 
 def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +81,8 @@ def _no_file(path: Tensor) -> Tensor:
     return tf.strings.join([printable(path, 400), said])
 
 
-def _unreadable(path: Tensor) -> Tensor:
+def unreadable(path: Tensor) -> Tensor:
+    """The message for a file that could not be read."""
     escaped = tf.strings.regex_replace(path, r"([\[\]*?\\])", r"\\\1")
     # Looking for the file fails, rather than finding none, where there is no such file system.
     count, reachable = attempt(lambda p: tf.strings.as_string(tf.size(tf.io.matching_files(p))), escaped)

@@ -16,7 +16,7 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
 
     Args:
       function: a module-level function of the tensors, followed by `static`.
-      *tensors: string tensors of known rank.
+      *tensors: tensors of known rank.
       static: what the graph depends on besides.
 
     Returns:
@@ -24,14 +24,16 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
     """
     if not tf.executing_eagerly():
         return function(*tensors, *static)
-    ranks = tuple(tensor.shape.rank for tensor in tensors)
-    return _graph(function, ranks, static, repr(static))(*tensors)  # repr: 0.0 equals -0.0, and they are two defaults
+    kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
+    return _graph(function, kinds, static, repr(static))(*tensors)  # repr: 0.0 equals -0.0, and they are two defaults
 
 
 @functools.lru_cache(maxsize=256)
-def _graph(function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...], shown: str) -> Any:
+def _graph(
+    function: Callable[..., Any], kinds: tuple[tuple[int, Any], ...], static: tuple[Hashable, ...], shown: str
+) -> Any:
     del shown
-    specs = [tf.TensorSpec([None] * rank, tf.string) for rank in ranks]
+    specs = [tf.TensorSpec([None] * rank, dtype) for rank, dtype in kinds]
     graph = tf.function(lambda *tensors: function(*tensors, *static), input_signature=specs, autograph=False)
     # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
     return graph.get_concrete_function()
