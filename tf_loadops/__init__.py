@@ -11,6 +11,7 @@ from tf_loadops.layers.standardize import Standardize as Standardize
 from tf_loadops.schema import Column as Column
 from tf_loadops.schema import Dialect as Dialect
 from tf_loadops.schema import Schema as Schema
+from tf_loadops.sql.reader import read_sqlite as read_sqlite
 from tf_loadops.standardize import Moments as Moments
 from tf_loadops.table import Table as Table
 from tf_loadops.version import __version__ as __version__
