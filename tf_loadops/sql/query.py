@@ -56,7 +56,7 @@ def bound(query: Tensor, path: Tensor, names: Sequence[str] = (), literals: Tens
         value = tf.strings.join([" ", tf.gather(literals, tf.argmax(which, axis=1)), " "])
         written = tf.where(is_bound, value, written)
     text = tf.strings.regex_replace(tf.strings.reduce_join(written), r"[\s;]+\z", "")
-    is_select = tf.strings.regex_full_match(text, r"(?is)\s*(?:select|with|values)\b.*")
+    is_select = tf.strings.regex_full_match(text, r"(?i)\s*(?:select|with|values)\b\C*")
 
     def refused() -> Tensor:
         several = _refused(path, query, "holds more than one statement. Give one SELECT")

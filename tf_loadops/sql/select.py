@@ -21,7 +21,7 @@ PLAIN, NULL, WRONG = 0, 1, 2
 PER_MARK = 31  # columns whose marks fit into one integer
 
 _ROWS = "tlo_rows"
-_VOLATILE = r"(?is).*\b(?:random|randomblob)\b.*"
+_VOLATILE = r"(?i)\C*\b(?:random|randomblob)\b\C*"  # \C: a text in it may be any bytes
 
 
 def quoted(name: str) -> str:
