@@ -1,12 +1,13 @@
 """Keras layers and graph functions that load data inside the TensorFlow graph."""
 
-from tf_loadops.csv.infer import infer_schema as infer_schema
 from tf_loadops.csv.reader import parse_csv as parse_csv
 from tf_loadops.csv.reader import read_csv as read_csv
 from tf_loadops.errors import LoadError as LoadError
 from tf_loadops.export import export_saved_model as export_saved_model
+from tf_loadops.infer import infer_schema as infer_schema
 from tf_loadops.layers.csv import CSVDataLoader as CSVDataLoader
 from tf_loadops.layers.csv import PreprocessingDataLoader as PreprocessingDataLoader
+from tf_loadops.layers.sql import DatabaseDataLoader as DatabaseDataLoader
 from tf_loadops.layers.standardize import Standardize as Standardize
 from tf_loadops.schema import Column as Column
 from tf_loadops.schema import Dialect as Dialect

@@ -117,14 +117,17 @@ def _tried(opened: Tensor, statement: Tensor, schema: Schema, empty: tuple[Tenso
 
     def stack(*columns: Tensor) -> tuple[Tensor, ...]:
         rest = iter(columns)
-        return tuple(tf.stack([next(rest) for _ in range(width)], axis=1) for _, width in kinds)
+        return _packed(tuple(tf.stack([next(rest) for _ in range(width)], axis=1) for _, width in kinds))
 
     def read(opened: Tensor, statement: Tensor) -> tuple[Any, Tensor]:
         rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, types)
         batches = rows.batch(_BATCH).prefetch(2).map(_as_it_is(stack))
-        batches = batches.concatenate(tf.data.Dataset.from_tensors(empty))  # so that there is one
-        whole = _plain(batches.ragged_batch(1 << 40)).get_single_element()
-        return tuple(tf.ensure_shape(part.values, [None, w]) for part, (_, w) in zip(whole, kinds, strict=True)), True
+        # So that there is one. It also keeps tf.data from fusing `map` with a `batch` that is never full: the fusion
+        # counts up to the size of the batch, whether there are rows or not.
+        batches = batches.concatenate(tf.data.Dataset.from_tensors(_packed(empty)))
+        whole = _plain(batches.batch(1 << 40)).get_single_element()
+        parts = zip(whole, kinds, strict=True)
+        return tuple(tf.ensure_shape(_unpacked(part, dtype), [None, width]) for part, (dtype, width) in parts), True
 
     # A dataset is the one place where a graph can survive a failing op.
     tried = tf.data.Dataset.from_tensors((opened, statement)).map(_as_it_is(read)).ignore_errors()
@@ -132,10 +135,24 @@ def _tried(opened: Tensor, statement: Tensor, schema: Schema, empty: tuple[Tenso
     return _plain(tried.concatenate(failed).take(1)).get_single_element()
 
 
+def _packed(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Parts as scalars, so that batches of different lengths fit into one tensor."""
+    return tuple(
+        tf.raw_ops.RaggedTensorToVariant(rt_nested_splits=[], rt_dense_values=part, batched_input=False)
+        for part in parts
+    )
+
+
+def _unpacked(packed: Tensor, dtype: Any) -> Tensor:
+    return tf.raw_ops.RaggedTensorFromVariant(
+        encoded_ragged=packed, input_ragged_rank=0, output_ragged_rank=1, Tvalues=dtype, Tsplits=tf.int64
+    ).output_dense_values
+
+
 def raised(opened: Tensor, statement: Tensor, dtypes: tuple[Any, ...]) -> Tensor:
     """Runs a statement that is known to fail, so that SQLite's own reason is seen; True if it did not fail."""
-    rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, dtypes).batch(_BATCH).map(lambda *_: True)
-    return _plain(rows.batch(1 << 40).concatenate(tf.data.Dataset.from_tensors([True])).take(1)).get_single_element()[0]
+    rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, dtypes).batch(_BATCH)
+    return _plain(rows).reduce(True, _as_it_is(lambda *_: True))
 
 
 def _beside(path: Tensor, suffix: str) -> Tensor:
