@@ -27,7 +27,7 @@ def pytest_configure() -> None:
     """Eager reads run op by op until a graph pays; the older TensorFlow builds graphs at once, so both are tested."""
     import tensorflow as tf
 
-    from tf_loadops.csv import compiled
+    from tf_loadops import compiled
 
     if tf.__version__ < "2.20":
         compiled.PRICE = 0.0

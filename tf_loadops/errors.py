@@ -18,7 +18,9 @@ Tensor = Any
 
 # What `StringToNumber` says before the text it was given, and what TensorFlow adds behind it.
 _PREFIX = "StringToNumberOp could not correctly convert string: "
-_NODE = re.compile(r"(?:\n\t \[\[\{\{.*|\s*\[Op:[^\]]*\](?: name: \S*)?)\Z", re.DOTALL)
+# What `SqlDataset` says around SQLite's reason and the statement, which begins with a comment of `sql.messages`.
+_SQLITE = re.compile(r"(?:Prepare|Step)\(\) failed: (\[\d+\] .*?: /\* said SQLite of .*? \*/)", re.DOTALL)
+_NODE = re.compile(r"(?:\n\t \[\[\{\{.*| ?\[Op:[^\]]*\](?: name: \S*)?)\Z", re.DOTALL)
 
 
 class LoadError(ValueError):
@@ -88,8 +90,8 @@ def plainly() -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
-        if _PREFIX not in error.message:
+    except tf.errors.OpError as error:
+        if _PREFIX not in error.message and not _SQLITE.search(error.message):
             raise
         raise tf.errors.InvalidArgumentError(error.node_def, error.op, message_of(error)) from None
 
@@ -103,6 +105,9 @@ def message_of(error: tf.errors.OpError) -> str:
     Returns:
       The message passed to `refuse_unless`; the whole message of any other error.
     """
+    said = _SQLITE.search(error.message)
+    if said:
+        return said[1]
     return _NODE.sub("", error.message.partition(_PREFIX)[2]) or error.message
 
 

@@ -46,12 +46,16 @@ def read_bytes(path: Tensor) -> Tensor:
     Raises:
       tf.errors.InvalidArgumentError: at run time, if there is no such file or it cannot be read.
     """
+    path = gate(is_regular(path), lambda: no_file(path), fresh(path))
+    content, found = attempt(tf.io.read_file, path)
+    return gate(found, lambda: unreadable(path), content)
+
+
+def is_regular(path: Tensor) -> Tensor:
+    """Whether a path may be opened by its name: bool scalar."""
     # A device would be read for ever, and the file system would cut a path at a NUL and open another file.
     special = tf.strings.regex_full_match(path, _SPECIAL) & ~tf.strings.regex_full_match(path, _SHARED_MEMORY)
-    with_nul = tf.not_equal(tf.strings.regex_replace(path, r"\x00", ""), path)
-    path = gate(~special & ~with_nul, lambda: _no_file(path), fresh(path))
-    content, found = attempt(tf.io.read_file, path)
-    return gate(found, lambda: _unreadable(path), content)
+    return ~special & tf.equal(tf.strings.regex_replace(path, r"\x00", ""), path)
 
 
 def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,15 +80,21 @@ def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
     return tried.concatenate(failed).take(1).get_single_element()
 
 
-def _no_file(path: Tensor) -> Tensor:
+def escaped(path: Tensor) -> Tensor:
+    """A path as a pattern that matches nothing but itself."""
+    return tf.strings.regex_replace(path, r"([\[\]*?\\])", r"\\\1")
+
+
+def no_file(path: Tensor) -> Tensor:
+    """The message for a path that is not regular."""
     said = ": no regular file: it lies in /dev or /proc, or its name holds a NUL. Give the path of a file."
     return tf.strings.join([printable(path, 400), said])
 
 
-def _unreadable(path: Tensor) -> Tensor:
-    escaped = tf.strings.regex_replace(path, r"([\[\]*?\\])", r"\\\1")
+def unreadable(path: Tensor) -> Tensor:
+    """The message for a file that could not be read."""
     # Looking for the file fails, rather than finding none, where there is no such file system.
-    count, reachable = attempt(lambda p: tf.strings.as_string(tf.size(tf.io.matching_files(p))), escaped)
+    count, reachable = attempt(lambda p: tf.strings.as_string(tf.size(tf.io.matching_files(p))), escaped(path))
     reason = tf.where(
         tf.equal(count, "0"),
         "no such file. Check the path; a relative one starts at the working directory of the process.",

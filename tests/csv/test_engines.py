@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tf_loadops as tlo
-from tf_loadops.csv import compiled
+from tf_loadops import compiled
 from tf_loadops.csv import engine as engines
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool")

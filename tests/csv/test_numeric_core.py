@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_exact import bits32
 
-from tf_loadops.csv import compiled, numeric, numeric_chunks
+from tf_loadops import compiled
+from tf_loadops.csv import numeric, numeric_chunks
 from tf_loadops.csv.numeric import parse_numeric
 from tf_loadops.csv.numeric_round import nearest
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_loadops.blocks import Blocks, count, fill, groups_of, without_stand_in
 from tf_loadops.csv import messages
-from tf_loadops.csv.blocks import Blocks, count, fill, groups_of, without_stand_in
 from tf_loadops.csv.fields import split_fields
 from tf_loadops.csv.header import find_columns
 from tf_loadops.csv.options import Options

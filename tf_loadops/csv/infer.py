@@ -1,4 +1,4 @@
-"""infer_schema for CSV: an eager tool that looks at a file once and writes down what it holds."""
+"""infer_schema of a CSV file."""
 
 from __future__ import annotations
 
@@ -24,51 +24,18 @@ from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema, as_words
 _HEAD = 1 << 16  # characters looked at to find delimiter and header
 
 
-def infer_schema(
+def infer_csv(
     path: str | os.PathLike[str],
     *,
-    sample_rows: int | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    quote: str | None = '"',
-    comment: str | None = None,
-    na_values: Sequence[str] | None = None,
+    sample_rows: int | None,
+    delimiter: str | None,
+    header: bool | None,
+    quote: str | None,
+    comment: str | None,
+    na_values: Sequence[str] | None,
 ) -> Schema:
-    r"""Finds a CSV file's delimiter, header and column types, eagerly, once.
-
-    A column is int64 if every value is an integer that fits and none is missing; float64 if every value is a number or
-    missing; bool if every value is `true` or `false` and none is missing; and string otherwise. Integers with leading
-    zeros (postal codes) and integers beyond int64 are strings, since a number would lose digits. Later values that
-    break a type are refused by the readers, with line and column.
-
-    Args:
-      path: the file.
-      sample_rows: how many rows to look at; None for all of them.
-      delimiter: the delimiter; found among comma, semicolon, tab and bar if None.
-      header: whether the first record names the columns; found out if None. Without one the columns are called
-        column_1, column_2, ….
-      quote: the quote character, or None where quotes are ordinary text.
-      comment: the comment prefix, or None.
-      na_values: the words that mean "missing" in every column; None means `NUMERIC_NA` in numbers and bools and
-        nothing but the empty field in strings.
-
-    Returns:
-      The schema. Its `origin` says which rows were looked at.
-
-    Raises:
-      LoadError: if the file cannot be read, is empty, is no CSV, or if its delimiter is anyone's guess.
-
-    Example:
-      >>> import pathlib, tempfile
-      >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
-      >>> _ = file.write_text("price;city\n1.5;Oslo\n2;Rome\n")
-      >>> schema = infer_schema(file)
-      >>> [(column.name, column.dtype) for column in schema], schema.dialect.delimiter
-      ([('price', 'float64'), ('city', 'string')], ';')
-    """
+    """Finds a CSV file's delimiter, header and column types, as `tlo.infer_schema(path)` says."""
     path = os.fspath(path)
-    if sample_rows is not None and sample_rows < 1:
-        raise LoadError(f"sample_rows is at least 1, or None for all rows. Received: sample_rows={sample_rows!r}.")
     Dialect("\1" if delimiter is None else delimiter, True, quote, comment)  # refuses what makes no sense
     words = NUMERIC_NA if na_values is None else tuple(word.strip() for word in as_words(na_values))
     try:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import repeat, u64
-from tf_loadops.csv.compiled import apart, xla
+from tf_loadops.compiled import apart, xla
 from tf_loadops.csv.numeric_chunks import LIMIT, Window, cut, look, window
 from tf_loadops.csv.numeric_long import pack_long, read_long, unpack_long
 from tf_loadops.csv.numeric_patch import patch

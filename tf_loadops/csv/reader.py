@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.csv.blocks import to_matrix, to_table
+from tf_loadops.blocks import to_matrix, to_table
 from tf_loadops.csv.options import Options, make_options
 from tf_loadops.csv.sources import parse_blocks, read_blocks
-from tf_loadops.errors import LoadError, plainly
+from tf_loadops.inputs import as_strings, run
 from tf_loadops.schema import UNSET, Schema
 from tf_loadops.table import Table
 
@@ -134,16 +133,6 @@ def parse_csv(
     return run(parse_table, as_strings(text), options)
 
 
-def as_strings(value: Any) -> Tensor:
-    """A string tensor of what users have: str, bytes, path-likes, lists of them, arrays, tensors."""
-    if tf.is_tensor(value):
-        return tf.ensure_shape(value, value.shape)
-    if isinstance(value, (list, tuple)):
-        value = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in value]
-        return tf.constant(value, tf.string, shape=[len(value)])
-    return tf.constant(os.fspath(value) if isinstance(value, os.PathLike) else value, tf.string)
-
-
 class Layout(NamedTuple):
     """How a matrix is laid out.
 
@@ -158,19 +147,6 @@ class Layout(NamedTuple):
     label: str | None
     dtype: str
     rows: bool
-
-
-def run(function: Callable[..., Any], source: Tensor, *more: Any) -> Any:
-    """Calls a function of a source; eager callers get a refusal's message and nothing else."""
-    if source.shape.rank not in (0, 1):
-        raise LoadError(
-            f"A source is a string scalar or vector. Received: a tensor of shape {source.shape}. "
-            "Give it a rank with tf.reshape or tf.ensure_shape."
-        )
-    if not tf.executing_eagerly():
-        return function(source, *more)
-    with plainly():
-        return function(source, *more)
 
 
 def read_table(path: Tensor, options: Options) -> Table:

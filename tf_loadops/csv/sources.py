@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.csv.blocks import COUNTS, Blocks, groups_of
-from tf_loadops.csv.compiled import call
+from tf_loadops.blocks import Blocks, concatenated
+from tf_loadops.compiled import call
 from tf_loadops.csv.engine import parse_text
 from tf_loadops.csv.general import parse_records
 from tf_loadops.csv.options import Options
@@ -24,7 +24,7 @@ def read_blocks(path: Tensor, options: Options) -> Blocks:
     if path.shape.rank == 0:
         return _read_file(path, options)
     path = gate(tf.size(path) > 0, lambda: tf.constant("No path was given: the vector of paths is empty."), path)
-    return _concatenated(path, options)
+    return concatenated(path, options.selected, lambda p: _read_file(p, options))
 
 
 def parse_blocks(text: Tensor, options: Options) -> Blocks:
@@ -46,31 +46,6 @@ def _read_file(path: Tensor, options: Options) -> Blocks:
 
 def _text_of(content: Tensor, name: Tensor) -> Tensor:
     return decode(inflate(content, name), name)
-
-
-def _concatenated(paths: Tensor, options: Options) -> Blocks:
-    size = tf.size(paths)
-    groups = groups_of(options.selected)
-
-    def arrays(dtypes: list[Any]) -> tuple[Any, ...]:
-        return tuple(
-            tf.TensorArray(dtype, size, element_shape=[None, len(group)], infer_shape=False)
-            for dtype, group in zip(dtypes, groups, strict=True)
-        )
-
-    def body(i: Tensor, blocks: Blocks) -> Any:
-        read = _read_file(paths[i], options)
-        values = tuple(array.write(i, part) for array, part in zip(blocks.values, read.values, strict=True))
-        valid = tuple(array.write(i, part) for array, part in zip(blocks.valid, read.valid, strict=True))
-        return i + 1, Blocks(values, valid, {key: blocks.counts[key] + read.counts[key] for key in COUNTS})
-
-    dtypes = [options.selected.columns[group[0]].tf_dtype for group in groups]
-    zero = {key: tf.constant(0, tf.int64) for key in COUNTS}
-    start = Blocks(arrays(dtypes), arrays([tf.bool] * len(groups)), zero)
-    # One file at a time: the first bad one is the one reported, and memory holds one text.
-    _, end = tf.while_loop(lambda i, _: i < size, body, (0, start), parallel_iterations=1)
-    values, valid = (tuple(array.concat() for array in part) for part in (end.values, end.valid))
-    return Blocks(values, valid, end.counts)
 
 
 def _parse_rows(rows: Tensor, options: Options) -> Blocks:

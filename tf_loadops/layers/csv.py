@@ -9,10 +9,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_loadops.csv.infer import infer_schema
 from tf_loadops.csv.options import Options
-from tf_loadops.csv.reader import Layout, as_strings, matrix_of, parse_csv, read_csv, run
+from tf_loadops.csv.reader import Layout, matrix_of, parse_csv, read_csv
 from tf_loadops.errors import LoadError, gate, plainly
+from tf_loadops.infer import infer_schema
+from tf_loadops.inputs import as_strings, run
 from tf_loadops.layers.loader import Loader
 from tf_loadops.schema import UNSET, Schema
 from tf_loadops.standardize import Moments, standardize

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_loadops.csv.reader import as_strings
 from tf_loadops.errors import LoadError
+from tf_loadops.inputs import as_strings
 from tf_loadops.layers.dataset import batches
 from tf_loadops.schema import Schema
 from tf_loadops.table import Table

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -14,14 +15,14 @@ from tf_loadops.csv.stream import Text, can_stream, texts
 _LINE = re.compile(r"\A<text>(?::(\d+))?")
 
 
-def matrices(loader: Any) -> Iterator[tuple[Any, Any]]:
+def matrices(loader: Any) -> Iterator[Callable[[], tuple[Any, Any]]]:
     """Yields the rows of a CSV loader's files in order, as matrices of bounded size.
 
     Args:
       loader: a CSVDataLoader with a source and output="matrix".
 
     Yields:
-      A function that parses the next rows to `(matrix, valid)`; not to call it skips them.
+      Functions, one after the other, that parse the next rows to `(matrix, valid)`; not to call one skips its rows.
 
     Raises:
       tf.errors.InvalidArgumentError: `path:line: …`, as if the file had been read in one piece.
@@ -35,10 +36,10 @@ def matrices(loader: Any) -> Iterator[tuple[Any, Any]]:
 
     for path in _paths(loader):
         if not _streams(path, options.schema.dialect):
-            yield lambda path=path: parse(tf.constant(path), False)
+            yield functools.partial(parse, tf.constant(path), False)
             continue
         for text in texts(path, options.schema.dialect):
-            yield lambda path=path, text=text: _located(path, text, lambda: parse(tf.constant(text.text), True))
+            yield functools.partial(_located, path, text, parse)
 
 
 def estimated_rows(loader: Any) -> int | None:
@@ -68,10 +69,10 @@ def _streams(path: str, dialect: Any) -> bool:
         return False  # the reader says why it cannot be read
 
 
-def _located(path: str, text: Text, parse: Any) -> Any:
+def _located(path: str, text: Text, parse: Callable[[Any, bool], Any]) -> Any:
     """Names the file and its line in a refusal, which knows but the text."""
     try:
-        return parse()
+        return parse(tf.constant(text.text), True)
     except tf.errors.InvalidArgumentError as error:
         found = _LINE.match(error.message)
         if not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,3 +100,38 @@ def to_matrix(blocks: Blocks, schema: Schema, names: Sequence[str], dtype: Any) 
         at = [order.index(i) for i in wanted]
         x, mask = tf.gather(x, at, axis=1), tf.gather(mask, at, axis=1)
     return x, mask
+
+
+def concatenated(paths: Tensor, schema: Schema, read: Callable[[Tensor], Blocks]) -> Blocks:
+    """Reads one source after another and puts their rows together.
+
+    Args:
+      paths: string [sources].
+      schema: the columns.
+      read: from a scalar path to its blocks.
+
+    Returns:
+      The blocks of all rows, in the order of the paths; counts are added up.
+    """
+    size = tf.size(paths)
+    groups = groups_of(schema)
+
+    def arrays(dtypes: list[Any]) -> tuple[Any, ...]:
+        return tuple(
+            tf.TensorArray(dtype, size, element_shape=[None, len(group)], infer_shape=False)
+            for dtype, group in zip(dtypes, groups, strict=True)
+        )
+
+    def body(i: Tensor, blocks: Blocks) -> Any:
+        one = read(paths[i])
+        values = tuple(array.write(i, part) for array, part in zip(blocks.values, one.values, strict=True))
+        valid = tuple(array.write(i, part) for array, part in zip(blocks.valid, one.valid, strict=True))
+        return i + 1, Blocks(values, valid, {key: blocks.counts[key] + one.counts[key] for key in COUNTS})
+
+    dtypes = [schema.columns[group[0]].tf_dtype for group in groups]
+    zero = {key: tf.constant(0, tf.int64) for key in COUNTS}
+    start = Blocks(arrays(dtypes), arrays([tf.bool] * len(groups)), zero)
+    # One source at a time: the first bad one is the one reported, and memory holds one text.
+    _, end = tf.while_loop(lambda i, _: i < size, body, (0, start), parallel_iterations=1)
+    values, valid = (tuple(array.concat() for array in part) for part in (end.values, end.valid))
+    return Blocks(values, valid, end.counts)

@@ -52,7 +52,7 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
 
     Args:
       function: a module-level function of the tensors, followed by `static`.
-      *tensors: string tensors of known rank.
+      *tensors: tensors of known rank.
       static: what the graph depends on besides.
       now: whether an eager caller wants the graph at once.
 
@@ -61,8 +61,8 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
     """
     if tf.executing_eagerly() and not (now or due(function, static, A_CALL)):
         return function(*tensors, *static)
-    ranks = tuple(tensor.shape.rank for tensor in tensors)
-    return _graph(function, ranks, static, repr(static), _xla)(*tensors)  # repr: defaults 0.0 and -0.0 are equal
+    kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
+    return _graph(function, kinds, static, repr(static), _xla)(*tensors)  # repr: defaults 0.0 and -0.0 are equal
 
 
 def due(function: Callable[..., Any], static: tuple[Hashable, ...], cost: float) -> bool:
@@ -103,10 +103,14 @@ def _spent(function: Callable[..., Any], static: tuple[Hashable, ...], shown: st
 
 @functools.lru_cache(maxsize=256)
 def _graph(
-    function: Callable[..., Any], ranks: tuple[int, ...], static: tuple[Hashable, ...], shown: str, compiled: bool
+    function: Callable[..., Any],
+    kinds: tuple[tuple[int, Any], ...],
+    static: tuple[Hashable, ...],
+    shown: str,
+    compiled: bool,
 ) -> Any:
     del shown, compiled
-    specs = [tf.TensorSpec([None] * rank, tf.string) for rank in ranks]
+    specs = [tf.TensorSpec([None] * rank, dtype) for rank, dtype in kinds]
     graph = tf.function(
         lambda *tensors: function(*tensors, *static),
         input_signature=specs,

@@ -1,0 +1,1 @@
+"""SQLite in the graph; the oracle is Python's sqlite3."""

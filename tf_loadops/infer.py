@@ -1,0 +1,72 @@
+"""infer_schema: an eager tool that looks at a source once and writes down what it holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tf_loadops.csv.infer import infer_csv
+from tf_loadops.errors import LoadError
+from tf_loadops.schema import Schema
+from tf_loadops.sql.infer import infer_query
+
+
+def infer_schema(
+    source: str | os.PathLike[str] | tuple[Any, str],
+    *,
+    sample_rows: int | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    quote: str | None = '"',
+    comment: str | None = None,
+    na_values: Sequence[str] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Schema:
+    r"""Finds the columns and types of a CSV file or of a database query, eagerly, once.
+
+    A column is int64 if every value is an integer that fits and none is missing; float64 if every value is a number or
+    missing; bool if every value is `true` or `false` (in a database: declared BOOLEAN, and 0 or 1) and none is missing;
+    and string otherwise. Integers with leading zeros (postal codes) in a text, and integers beyond int64, are strings,
+    since a number would lose digits. A query's column without a value has the type that its table declares. Later
+    values that break a type are refused by the readers.
+
+    Args:
+      source: the path of a CSV file, or a pair: the path of a SQLite database and a query.
+      sample_rows: how many rows to look at; None for all of them.
+      delimiter: CSV: the delimiter; found among comma, semicolon, tab and bar if None.
+      header: CSV: whether the first record names the columns; found out if None. Without one the columns are called
+        column_1, column_2, ….
+      quote: CSV: the quote character, or None where quotes are ordinary text.
+      comment: CSV: the comment prefix, or None.
+      na_values: CSV: the words that mean "missing" in every column; None means `NUMERIC_NA` in numbers and bools and
+        nothing but the empty field in strings.
+      params: query: values of its parameters.
+
+    Returns:
+      The schema. Its `origin` says which rows were looked at.
+
+    Raises:
+      LoadError: if the source cannot be read, is empty, is no CSV or no SQLite database, if a delimiter is anyone's
+        guess, if SQLite refuses the query, or if no dtype takes a column of it.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
+      >>> _ = file.write_text("price;city\n1.5;Oslo\n2;Rome\n")
+      >>> schema = infer_schema(file)
+      >>> [(column.name, column.dtype) for column in schema], schema.dialect.delimiter
+      ([('price', 'float64'), ('city', 'string')], ';')
+    """
+    if sample_rows is not None and sample_rows < 1:
+        raise LoadError(f"sample_rows is at least 1, or None for all rows. Received: sample_rows={sample_rows!r}.")
+    if isinstance(source, tuple):
+        if len(source) != 2 or not isinstance(source[1], str):
+            raise LoadError(f"A query is a pair, (database, query). Received: {source!r}.")
+        return infer_query(*source, params, sample_rows)
+    if params is not None:
+        raise LoadError("params belong to a query: pass (database, query) as the source. Received: a path.")
+    return infer_csv(
+        source, sample_rows=sample_rows, delimiter=delimiter, header=header, quote=quote, comment=comment,
+        na_values=na_values,
+    )

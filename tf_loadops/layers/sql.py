@@ -1,0 +1,140 @@
+"""DatabaseDataLoader: a query of a SQLite database as a Keras layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from tf_loadops.errors import LoadError
+from tf_loadops.inputs import as_strings, run
+from tf_loadops.layers.loader import Loader, as_source
+from tf_loadops.schema import Schema
+from tf_loadops.sql.infer import infer_query
+from tf_loadops.sql.options import Options, as_params, make_options
+from tf_loadops.sql.reader import as_query, matrix_of, read_sqlite
+from tf_loadops.table import Table
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="tf_loadops")
+class DatabaseDataLoader(Loader):
+    r"""Loads the rows of a query inside the graph, anew on every call.
+
+    Called with None it reads the database it was constructed with; called with a path, or a vector of paths, it runs
+    the same query on those; called with a dict it reads its own database with these values for the query's parameters.
+    The same in eager mode, in `tf.function`, in Sequential, functional and subclassed models, and in a SavedModel
+    (`tlo.export_saved_model`).
+
+    A matrix is one of floats: integers are rounded to the matrix' dtype, bools are 0 and 1, NULL is NaN. Ask for
+    output="columns" to hold each column to its own dtype. Counts are in the Table that `read` returns.
+
+    Args:
+      source: path of the default database, or a list of them; may be None if the layer is only called with paths.
+      query: one SELECT.
+      schema: the columns; found out once, here, from `source` (the first) and the query if None.
+      params: values for the query's `:name` parameters.
+      output: "matrix" for float32 [rows, columns], "columns" for a dict of name to tensor [rows].
+      features: names of the columns in the result, in this order; all but the label by default.
+      label: name of the column returned beside the result, as `(x, y)`.
+      on_bad_row: "raise", "skip" or "null"; see `tlo.read_sqlite`.
+      lock_timeout: seconds to wait for a database that a writer has locked.
+      engine: "auto" or "query"; see `tlo.read_sqlite`.
+      sample_rows: how many rows types are inferred from; None for all.
+      **kwargs: `name` and `dtype` of the layer.
+
+    Returns:
+      On call: float32 [rows, columns], or a dict; with a label a pair.
+
+    Raises:
+      LoadError: at construction, if a matrix is asked for of columns that hold text, or the query cannot be run.
+      tf.errors.OpError: on call, as `tlo.read_sqlite`.
+
+    Example:
+      >>> import pathlib, sqlite3, tempfile
+      >>> db = pathlib.Path(tempfile.mkdtemp()) / "my.db"
+      >>> connection = sqlite3.connect(db)
+      >>> _ = connection.execute("CREATE TABLE t (a REAL, b INT)")
+      >>> _ = connection.execute("INSERT INTO t VALUES (1.5, 2), (NULL, 4)")
+      >>> connection.commit(); connection.close()
+      >>> DatabaseDataLoader(db, "SELECT a, b FROM t")(None).numpy().tolist()
+      [[1.5, 2.0], [nan, 4.0]]
+    """
+
+    def __init__(
+        self,
+        source: Any = None,
+        query: str | None = None,
+        *,
+        schema: Schema | None = None,
+        params: Mapping[str, Any] | None = None,
+        output: str = "matrix",
+        features: Sequence[str] | None = None,
+        label: str | None = None,
+        on_bad_row: str = "raise",
+        lock_timeout: float = 5.0,
+        engine: str = "auto",
+        sample_rows: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(query, str):
+            raise LoadError(f"A database loader needs a query, one SELECT. Received: query={query!r}.")
+        if schema is None:
+            if source is None or not as_source(source):
+                raise LoadError("A database loader needs a database to look at, or schema=... Received neither.")
+            schema = infer_query(as_source(source)[0], query, params, sample_rows)
+        super().__init__(source, schema, output, features, label, **kwargs)
+        self.query = query
+        self.params = None if params is None else dict(params)
+        self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "lock_timeout": lock_timeout, "engine": engine}
+        self._options(self.params)  # refuses what makes no sense before the first call
+
+    @property
+    def takes_rows(self) -> bool:
+        """Rows of text are no database."""
+        return False
+
+    def read(self, source: Any = None) -> Table:
+        """Reads a database; see `tlo.read_sqlite`. A dict holds parameters for the layer's own one."""
+        path, params = self._path_and_params(source)
+        return read_sqlite(path, self.query, self.schema, params=params, columns=self._columns(), **self._reading)
+
+    def parse(self, text: Any) -> Table:
+        """Refused: a query has a database and no rows of text.
+
+        Raises:
+          LoadError: always.
+        """
+        raise LoadError(f"{type(self).__name__} reads databases and takes no rows of text. Call it with a path.")
+
+    def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The matrix as it was read, not cut into columns and put together again."""
+        if rows:
+            self.parse(source)
+        path, params = self._path_and_params(source)
+        layout = (tuple(self.features), self.label, self.number_dtype)
+        return run(matrix_of, as_strings(path), as_query(self.query), as_params(params), self._options(params), *layout)
+
+    def _path_and_params(self, source: Any) -> tuple[Any, dict[str, Any] | None]:
+        if isinstance(source, Mapping):
+            return self.own_source(), {**(self.params or {}), **source}
+        return self.own_source() if source is None else source, self.params
+
+    def _options(self, params: Mapping[str, Any] | None) -> Options:
+        return make_options(self.schema, self._columns(), params=params, **self._reading)
+
+    def _columns(self) -> list[str]:
+        return self.features if self.label is None else [*self.features, self.label]
+
+    def get_config(self) -> dict[str, Any]:
+        """The layer's arguments."""
+        return {**super().get_config(), "query": self.query, "params": self.params, **self._reading}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Makes the layer that `get_config` describes."""
+        config = dict(config)
+        config["schema"] = Schema.from_json(config["schema"])
+        return cls(**config)

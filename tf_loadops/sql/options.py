@@ -1,0 +1,102 @@
+"""What a read of a database is told besides its path and query: one hashable value, so that graphs are kept by it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.errors import LoadError
+from tf_loadops.schema import Schema
+
+ON_BAD_ROW = ("raise", "skip", "null")
+ENGINES = ("auto", "query")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to read a query's result.
+
+    Args:
+      schema: the columns to read, in the order of the result.
+      on_bad_row: "raise" refuses the result; "skip" leaves the row out; "null" keeps it with its bad values missing.
+      lock_timeout: seconds to wait for a database that a writer has locked.
+      engine: "auto" or "query".
+      params: the names of the query's parameters.
+    """
+
+    schema: Schema
+    on_bad_row: str = "raise"
+    lock_timeout: float = 5.0
+    engine: str = "auto"
+    params: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.on_bad_row not in ON_BAD_ROW:
+            raise LoadError(f"Expected one of {', '.join(ON_BAD_ROW)}. Received: on_bad_row={self.on_bad_row!r}.")
+        if self.engine not in ENGINES:
+            raise LoadError(f"Expected one of {', '.join(ENGINES)}. Received: engine={self.engine!r}.")
+        is_number = isinstance(self.lock_timeout, (int, float)) and not isinstance(self.lock_timeout, bool)
+        if not is_number or not 0 <= self.lock_timeout <= 3600:
+            raise LoadError(f"lock_timeout is from 0 to 3600 seconds. Received: lock_timeout={self.lock_timeout!r}.")
+        with_nul = [name for name in self.schema.names if "\0" in name]
+        if with_nul:
+            raise LoadError(f"A database has no column with a NUL in its name. Received: {with_nul[0]!r}.")
+
+
+def make_options(
+    schema: Schema,
+    columns: Sequence[str] | None,
+    on_bad_row: str,
+    lock_timeout: float,
+    engine: str,
+    params: Mapping[str, Any] | None,
+) -> Options:
+    """Joins the arguments of `read_sqlite`."""
+    if not isinstance(schema, Schema):
+        raise LoadError(
+            f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}."
+        )
+    if isinstance(columns, str):
+        raise LoadError(f"columns is a sequence of names. Received: columns={columns!r}.")
+    if columns is not None and not columns:
+        raise LoadError("At least one column is read. Received: columns=[].")
+    selected = schema if columns is None else schema.select(columns)
+    return Options(selected, on_bad_row, lock_timeout, engine, tuple(params or ()))
+
+
+def as_params(params: Mapping[str, Any] | None) -> list[Any]:
+    """The values of parameters as tensors, in the order of their names.
+
+    Raises:
+      LoadError: for names that are no names, and values that are no scalars or vectors of numbers, bools or text.
+    """
+    if params is not None and not isinstance(params, Mapping):
+        raise LoadError(f"params is a dict of name to value. Received: {type(params).__name__}.")
+    return [_as_param(name, value) for name, value in (params or {}).items()]
+
+
+def _as_param(name: str, value: Any) -> Any:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise LoadError(f"A parameter's name is an identifier, written :name in the query. Received: {name!r}.")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = tf.constant(value, tf.int64) if -(2**63) <= value < 2**63 else value
+    elif isinstance(value, float):
+        value = tf.constant(value, tf.float64)
+    try:
+        tensor = tf.convert_to_tensor(value)
+    except (TypeError, ValueError):
+        tensor = None
+    kinds = tensor is not None and (
+        tensor.dtype in (tf.string, tf.bool) or (tensor.dtype.is_integer and tensor.dtype != tf.uint64)
+        or tensor.dtype.is_floating
+    )
+    if not kinds or tensor.shape.rank not in (0, 1):
+        received = f"{type(value).__name__} {value!r}" if tensor is None else f"{tensor.dtype.name} {tensor.shape}"
+        raise LoadError(
+            f"Parameter {name!r} is a number, a bool or a text, or a vector of them for IN (:{name}). "
+            f"Received: {received}."
+        )
+    return tensor

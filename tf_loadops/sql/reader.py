@@ -1,0 +1,136 @@
+"""read_sqlite: the SQLite function of the public surface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.blocks import Blocks, concatenated, to_matrix, to_table
+from tf_loadops.compiled import call
+from tf_loadops.errors import LoadError, gate
+from tf_loadops.inputs import as_strings, run
+from tf_loadops.schema import Schema
+from tf_loadops.sql import messages
+from tf_loadops.sql.guard import guarded
+from tf_loadops.sql.literals import parameter
+from tf_loadops.sql.options import Options, as_params, make_options
+from tf_loadops.sql.query import bound
+from tf_loadops.sql.rows import fetch
+from tf_loadops.sql.select import select
+from tf_loadops.sql.values import bad_rows, parse_values, to_blocks
+from tf_loadops.table import Table
+
+Tensor = Any
+
+
+# Autograph, where a caller's tf.function brings it along, would only slow the tracing of what is graph code already.
+@tf.autograph.experimental.do_not_convert
+def read_sqlite(
+    db: Any,
+    query: Any,
+    schema: Schema,
+    *,
+    params: Mapping[str, Any] | None = None,
+    columns: Sequence[str] | None = None,
+    on_bad_row: str = "raise",
+    lock_timeout: float = 5.0,
+    engine: str = "auto",
+) -> Table:
+    r"""Runs one SELECT on a SQLite database with TensorFlow ops only, anew on every call.
+
+    The database is opened read-only. A `"name"` in the query is a name and never a text. A column of floats takes
+    integers and reals, one of integers also reals without a fraction, a bool 0 and 1, a string text and blobs (their
+    bytes); every other value is refused, and NULL is missing.
+
+    Args:
+      db: string tensor (or a str, a path-like or a list of them): the path of the database, or [files], whose rows
+        follow one another in this order.
+      query: string scalar: one SELECT (also WITH … SELECT, or VALUES).
+      schema: the columns to read, by the names that the query gives them; `tlo.infer_schema((db, query))` makes one.
+      params: values for the query's `:name` parameters, bound at run time: numbers, bools or text, scalar tensors
+        or vectors (for `IN (:name)`).
+      columns: the names to read, in the order of the result; all of the schema's by default.
+      on_bad_row: what happens to a row with a value that cannot be represented: "raise" refuses the result, "skip"
+        leaves the row out, "null" keeps it with those values missing. Such rows are counted.
+      lock_timeout: seconds to wait for a database that a writer has locked.
+      engine: "auto" or "query".
+
+    Returns:
+      A Table: `columns` and `validity` are dicts of name to Tensor [rows], `counts` holds int64 scalars `rows`,
+      `bad_rows`, `missing` (values) and `bytes` (of the values). A query without rows gives zero rows.
+
+    Raises:
+      LoadError: at once, for arguments that make no sense.
+      tf.errors.InvalidArgumentError: at run time, `path: row n, column 'c': what was found and what to do`.
+      tf.errors.OpError: at run time, with SQLite's own words, for a query that it refuses.
+
+    Example:
+      >>> import pathlib, sqlite3, tempfile
+      >>> db = pathlib.Path(tempfile.mkdtemp()) / "shop.db"
+      >>> shop = sqlite3.connect(db)
+      >>> _ = shop.execute("CREATE TABLE items (name TEXT, price REAL)")
+      >>> _ = shop.execute("INSERT INTO items VALUES ('tea', 4.5), ('cup', NULL), ('pot', 20)")
+      >>> shop.commit(); shop.close()
+      >>> schema = Schema([Column("price", "float32")])
+      >>> table = read_sqlite(db, "SELECT * FROM items WHERE name <> :name", schema, params={"name": "pot"})
+      >>> table.columns["price"].numpy().tolist(), table.validity["price"].numpy().tolist()
+      ([4.5, nan], [True, False])
+
+    Source: sqlite.org/lang_select.html, sqlite.org/datatype3.html.
+    """
+    options = make_options(schema, columns, on_bad_row, lock_timeout, engine, params)
+    return run(read_table, as_strings(db), as_query(query), as_params(params), options)
+
+
+def as_query(query: Any) -> Tensor:
+    """A query as a string scalar."""
+    tensor = tf.convert_to_tensor(query)
+    if tensor.dtype != tf.string or tensor.shape.rank != 0:
+        raise LoadError(f"A query is one text. Received: {tensor.dtype.name} of shape {tensor.shape}.")
+    return tensor
+
+
+def read_table(path: Tensor, query: Tensor, params: list[Tensor], options: Options) -> Table:
+    """The graph function under `read_sqlite`."""
+    return to_table(read_blocks(path, query, params, options), options.schema)
+
+
+def matrix_of(
+    path: Tensor, query: Tensor, params: list[Tensor], options: Options, features: Sequence[str], label: str | None,
+    dtype: str,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The graph function under loaders of matrices: matrix, validity and label."""
+    blocks = read_blocks(path, query, params, options)
+    matrix, valid = to_matrix(blocks, options.schema, features, dtype)
+    return matrix, valid, None if label is None else to_table(blocks, options.schema).columns[label]
+
+
+def read_blocks(path: Tensor, query: Tensor, params: list[Tensor], options: Options) -> Blocks:
+    """Reads a database, or those of a vector of paths; rows in the order of the paths."""
+    return call(_read, path, query, *params, static=(options,))
+
+
+def _read(path: Tensor, query: Tensor, *rest: Any) -> Blocks:
+    *params, options = rest
+    literals = tf.stack([parameter(value) for value in params]) if params else None
+    if path.shape.rank == 0:
+        return _read_database(path, query, literals, options)
+    path = gate(tf.size(path) > 0, lambda: tf.constant("No path was given: the vector of paths is empty."), path)
+    return concatenated(path, options.schema, lambda p: _read_database(p, query, literals, options))
+
+
+def _read_database(path: Tensor, query: Tensor, literals: Tensor | None, options: Options) -> Blocks:
+    schema = options.schema
+    path, header = guarded(path, [column.name for column in schema if column.dtype == "string"])
+    asked, query = query, bound(query, path, options.params, literals)
+    fetched = fetch(path, header, select(query, schema), schema, options.lock_timeout)
+    failure = lambda: messages.no_result(path, asked, query, schema, fetched, options.lock_timeout)  # noqa: E731
+    fetched = gate(fetched.done, failure, fetched)
+    parsed = parse_values(fetched.parts, schema)
+    bad = bad_rows(parsed)
+    if options.on_bad_row == "raise":
+        message = lambda: messages.bad_value(path, fetched.opened, query, schema, parsed)  # noqa: E731
+        parsed = gate(~tf.reduce_any(bad), message, parsed)
+    return to_blocks(parsed, bad, schema, options.on_bad_row == "skip")
