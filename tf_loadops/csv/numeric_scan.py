@@ -67,8 +67,9 @@ def _padding(strange: Tensor, length: Tensor) -> Tensor:
     """
     full = length // 8
     inside = SHL(u64(1), tf.cast(8 * (length % 8), tf.uint64)) - u64(1)  # bytes of the chunk in its last word
-    shared = tf.minimum(full, strange.shape[0] - 1)
-    really = (full < strange.shape[0]) & tf.not_equal(AND(strange[shared], inside), u64(0))
+    # Gathered, not sliced: XLA would compile a slice anew for each place.
+    shared = tf.gather(strange, tf.minimum(full, strange.shape[0] - 1))
+    really = (full < strange.shape[0]) & tf.not_equal(AND(shared, inside), u64(0))
     return tf.cast(strange.shape[0] - full, tf.uint64) - tf.cast(really, tf.uint64)
 
 
