@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.swar import repeat, u64
+from tf_loadops.bytesops.swar import SHL, repeat, u64
 from tf_loadops.compiled import apart, xla
 from tf_loadops.csv.numeric_chunks import LIMIT, Window, cut, look, window
 from tf_loadops.csv.numeric_long import pack_long, read_long, unpack_long
@@ -37,6 +37,7 @@ Tensor = Any
 
 _BLOCK = 3 << 15  # fields of one call of a block program: a chunk of usual fields is two calls
 _MANY = 32  # a block with more than one hard field in so many is read again by the program for long ones
+_LOOK, _SHORT = 64, 15  # rows that are looked at for the average bytes of a field and its separator
 
 
 class NumericResult(NamedTuple):
@@ -212,11 +213,18 @@ class _Engine:
             arrays = tf.nest.map_structure(lambda a, value: a.write(tf.cast(i, tf.int32), value), arrays, Typed(*part))
             return i + 1, arrays, flags | tf.concat([[~in_order], seen > 0], 0), use_long | many
 
-        average = tf.cast(chunk.length, tf.int64) // tf.maximum(tf.size(places.group, tf.int64), 1)
-        state = (tf.constant(0, tf.int64), self._arrays(hard=True), tf.zeros([3], tf.bool), average > 14)
+        state = (tf.constant(0, tf.int64), self._arrays(hard=True), tf.zeros([3], tf.bool), self._long(places, rows))
         _, arrays, flags, _ = tf.while_loop(lambda i, *_: i < blocks, body, state, parallel_iterations=1)
         table = tf.nest.map_structure(lambda array: array.concat()[:rows], arrays)
         return table, ~flags[0], flags[1], flags[2]
+
+
+    def _long(self, places: Separators, rows: Tensor) -> Tensor:
+        """Whether the wanted fields look too long for the short program, by some of the chunk's rows."""
+        some = tf.range(1, tf.maximum(tf.minimum(rows, _LOOK), 1))
+        field = tf.reshape(some[:, None] * self.fields + self.wanted, [-1])
+        groups = tf.reduce_sum(tf.gather(places.group, field) - tf.gather(places.group, field - 1))
+        return SHL(groups, places.shift) > _SHORT * tf.size(field, tf.int64)
 
 
 def _parallel() -> int:
