@@ -112,6 +112,14 @@ def test_functional_model_and_round_trip(db, by_id, tmp_path):
     np.testing.assert_array_equal(predicted, expected(db, range(70), "id", by_id.columns))
 
 
+def test_integers_at_the_ends_of_int64(tmp_path):
+    ends = [2**63 - 1, -(2**63), 2**53 + 1, 0]
+    db = make(tmp_path / "t.db", "CREATE TABLE t (k PRIMARY KEY, v)", {"t": [(k, i) for i, k in enumerate(ends)]})
+    keys = [*reversed(ends), 2**63 - 2, 2**53]
+    result = tlo.SQLiteLookup(db, "t", "k", ["v"])(tf.constant(keys, tf.int64)).numpy()
+    np.testing.assert_array_equal(result[:, 0], [3, 2, 1, 0, np.nan, np.nan])
+
+
 def test_changes_are_seen(tmp_path):
     script = "CREATE TABLE t (k PRIMARY KEY, v); INSERT INTO t VALUES (1, 2.0)"
     db = make(tmp_path / "t.db", script)

@@ -75,17 +75,23 @@ def _lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) 
 
 
 def _query(keys: Tensor, table: str, key: str, names: Sequence[str]) -> Tensor:
+    values = ", ".join(f"tlo_table.{quoted(name)}" for name in names)
+    found = f"tlo_table.{quoted(key)}"
+    head = f"SELECT {values}, tlo_keys.key AS {_AT}, {found} IS NOT NULL AS {_KNOWN} FROM "
+    tail = f" AS tlo_keys LEFT JOIN {quoted(table)} AS tlo_table ON {found} = tlo_keys.value"
+    return tf.strings.join([head, _rows(keys), tail])
+
+
+def _rows(keys: Tensor) -> Tensor:
+    """A table expression with the keys and their positions."""
+    if keys.dtype != tf.string:  # five times as fast as VALUES
+        array = tf.strings.reduce_join(tf.strings.as_string(keys), separator=",")
+        return tf.strings.join(["json_each('[", array, "]')"])
+    # In JSON a text would end at a NUL. The row that is left out is for VALUES without keys.
     at = tf.strings.as_string(tf.range(tf.size(keys)))
     rows = tf.strings.join(["(", at, ",", literals(keys), ")"])
-    # A row that is never found, so that there are VALUES where there are no keys.
     rows = tf.strings.reduce_join(tf.concat([rows, ["(-1,NULL)"]], axis=0), separator=",")
-    values = ", ".join(f"tlo_table.{quoted(name)}" for name in names)
-    head = "WITH tlo_keys(tlo_at, tlo_key) AS (VALUES "
-    tail = (
-        f") SELECT {values}, {_AT}, tlo_table.{quoted(key)} IS NOT NULL AS {_KNOWN} FROM tlo_keys "
-        f"LEFT JOIN {quoted(table)} AS tlo_table ON tlo_table.{quoted(key)} = tlo_key WHERE {_AT} >= 0"
-    )
-    return tf.strings.join([head, rows, tail])
+    return tf.strings.join(["(SELECT column1 AS key, column2 AS value FROM (VALUES ", rows, ") WHERE column1 >= 0)"])
 
 
 def _name(keys: Tensor) -> Tensor:
