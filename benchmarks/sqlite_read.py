@@ -170,7 +170,7 @@ def run_lookup(keys: int, folder: pathlib.Path, rounds: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--kinds", nargs="+", default=["reals", "mixed"])
+    parser.add_argument("--kinds", nargs="*", default=["reals", "mixed"])
     parser.add_argument("--keys", type=int, nargs="*", default=[1, 1000])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="*", default=[], help="parts of the names of candidates to time beside sqlite3")
