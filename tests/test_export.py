@@ -82,7 +82,7 @@ def test_no_loader(tmp_path):
     inputs = keras.Input((2,))
     model = keras.Model(inputs, keras.layers.Dense(1)(inputs), name="plain")
     assert refused(model, tmp_path / "model") == (
-        "Nothing in 'plain' loads data: an exported model holds a tf_loadops loader layer."
+        "Nothing in 'plain' loads data: an exported model holds a tf_loadops loader or lookup layer."
     )
 
 

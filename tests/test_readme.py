@@ -1,7 +1,9 @@
 """README: its Python blocks run, its error text is the real one, and its two commands are what CI runs."""
 
+import contextlib
 import csv
 import re
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,19 @@ def _table(found):
     assert found["missing"] == 13
 
 
+def _database(found):
+    assert found["x"].numpy().tolist() == [[1, 10], [2, 30], [3, 20]]
+    assert found["table"].columns["width"].numpy().tolist() == [1, 3]
+    assert found["known"].numpy().tolist() == [True, True]
+
+
+def _lookup(found):
+    np.testing.assert_array_equal(found["features"], [[3, 20], [1, 10], [np.nan, np.nan]])
+    assert found["unknown"] == 1
+    carried = tf.saved_model.load("boxes_model").signatures["embedded_keys"]
+    assert carried(keys=tf.constant([2], tf.int64))["output"].numpy().tolist() == [[2, 30]]
+
+
 def _export(found):
     weight, bias = found["model"].layers[-1].get_weights()
     np.testing.assert_allclose(found["y"], np.array(MATRIX)[:, :2] @ weight + bias, rtol=1e-5)
@@ -67,7 +82,7 @@ def _categories(found):
     assert all(shared.values()) and len(set(shared.values())) == 3  # each island has a column of its own
 
 
-CHECKS = [_layers, _path_input, _training, _table, _categories, _export]
+CHECKS = [_layers, _path_input, _training, _table, _categories, _database, _lookup, _export]
 
 
 def test_every_python_block_has_a_check():
@@ -80,6 +95,10 @@ def test_every_python_block_has_a_check():
 def test_python_block(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("my_data.csv").write_text(DATA)
+    with contextlib.closing(sqlite3.connect("my.db")) as db:
+        db.execute("CREATE TABLE boxes (id INTEGER PRIMARY KEY, width REAL, height REAL, name TEXT)")
+        db.executemany("INSERT INTO boxes VALUES (?, ?, ?, ?)", [(1, 1, 10, "a"), (2, 2, 30, "it's"), (3, 3, 20, "c")])
+        db.commit()
     found = {}
     exec(compile(BLOCKS[number], f"<README block {number + 1}>", "exec"), found)
     CHECKS[number](found)

@@ -7,6 +7,7 @@ from tf_loadops.export import export_saved_model as export_saved_model
 from tf_loadops.infer import infer_schema as infer_schema
 from tf_loadops.layers.csv import CSVDataLoader as CSVDataLoader
 from tf_loadops.layers.csv import PreprocessingDataLoader as PreprocessingDataLoader
+from tf_loadops.layers.lookup import SQLiteLookup as SQLiteLookup
 from tf_loadops.layers.sql import DatabaseDataLoader as DatabaseDataLoader
 from tf_loadops.layers.standardize import Standardize as Standardize
 from tf_loadops.schema import Column as Column

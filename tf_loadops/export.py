@@ -14,6 +14,8 @@ import tensorflow as tf
 from tf_loadops.errors import LoadError
 from tf_loadops.graph_ops import check_ops
 from tf_loadops.layers.loader import Loader, as_source, embedded, inputs_are_rows
+from tf_loadops.layers.lookup import SQLiteLookup
+from tf_loadops.signatures import KEY_SIGNATURES, asset, named, trace_keys
 
 Tensor = Any
 
@@ -39,10 +41,15 @@ def export_saved_model(
     - "baked": takes nothing and reads, on every call, the path that `source` names at export.
     - "embedded": takes nothing and reads a copy of that file which the SavedModel carries in its assets.
 
+    And of a model that looks keys up, and has no loader:
+
+    - "keys": takes `keys`, int64 or string [keys], and reads, on every call, the databases that the lookups name.
+    - "embedded_keys": takes `keys`, and reads copies of those databases which the SavedModel carries.
+
     Args:
-      model: a built Keras model with a loader layer in it, or a loader layer itself.
+      model: a built Keras model with a loader or a SQLiteLookup in it, or such a layer itself.
       directory: where the SavedModel is written; made, with its parents.
-      signatures: which of them, in this order; by default path and rows, and baked if there is a source.
+      signatures: which of them, in this order; by default path and rows, and baked if there is a source; or keys.
       source: the file or files for "baked" and "embedded"; by default the loader's own.
       overwrite: replace what is in the directory.
       allow_custom_ops: allow ops that plain TensorFlow does not have; the process that loads the model then needs
@@ -62,12 +69,19 @@ def export_saved_model(
       >>> loaded.signatures["rows"](rows=tf.constant(["5,6"]))["output"].numpy().tolist()
       [[5.0, 6.0]]
     """
-    loaders = _loaders(model)
+    loaders, lookups = _layers(model, Loader), _layers(model, SQLiteLookup)
+    if not loaders and not lookups:
+        raise LoadError(
+            f"Nothing in {model.name!r} loads data: an exported model holds a tf_loadops loader or lookup layer."
+        )
     own = any(loader.source is not None for loader in loaders)
     if signatures is None:
         rows = ("rows",) if all(loader.takes_rows for loader in loaders) else ()
         signatures = ("path", *rows, "baked") if own or source is not None else ("path", *rows)
-    _check(model, signatures, own if source is None else bool(source))
+        signatures = signatures if loaders else ("keys",)
+    _check(model, signatures, own if source is None else bool(source), SIGNATURES if loaders else KEY_SIGNATURES)
+    if source is not None and not loaders:
+        raise LoadError("source=... names the files of a loader, but there is none: a lookup has its own database.")
     if "://" in os.fspath(directory):
         raise LoadError(f"The directory is a local path; copy the SavedModel from there. Received: {directory!r}.")
     target = os.path.realpath(os.fspath(directory))
@@ -78,7 +92,10 @@ def export_saved_model(
     # a graph that sessions cannot initialise.
     module.variables_held = [variable.value for variable in model.variables]
     module.tables_held = _tables(model)
-    traced = _Tracer(model, loaders, source, module).trace(signatures)
+    if loaders:
+        traced = _Tracer(model, loaders, source, module).trace(signatures)
+    else:
+        traced = trace_keys(model, lookups, signatures, module)
     for name, function in traced.items():
         check_ops(function, f"Signature {name!r}", allow_custom_ops)
     module.traced = traced
@@ -86,12 +103,12 @@ def export_saved_model(
     _write(module, {**traced, "serving_default": first}, target)
 
 
-def _check(model: keras.layers.Layer, signatures: Sequence[str], has_source: bool) -> None:
+def _check(model: keras.layers.Layer, signatures: Sequence[str], has_source: bool, possible: Sequence[str]) -> None:
     if isinstance(signatures, str):
         raise LoadError(f"signatures is a sequence of names. Received: signatures={signatures!r}.")
-    unknown = [name for name in signatures if name not in SIGNATURES]
+    unknown = [name for name in signatures if name not in possible]
     if unknown or not signatures:
-        raise LoadError(f"Expected some of {', '.join(SIGNATURES)}. Received: signatures={tuple(signatures)!r}.")
+        raise LoadError(f"Expected some of {', '.join(possible)}. Received: signatures={tuple(signatures)!r}.")
     if not model.built:
         raise LoadError("An exported model is built. Call it once on data before exporting it.")
     inputs = getattr(model, "inputs", None) or []
@@ -112,11 +129,8 @@ def _check_target(target: str, overwrite: bool) -> None:
         raise LoadError(f"{target}: the directory holds something already. Pass overwrite=True to replace it.")
 
 
-def _loaders(model: keras.layers.Layer) -> list[Loader]:
-    loaders = [layer for layer in model._flatten_layers() if isinstance(layer, Loader)]
-    if not loaders:
-        raise LoadError(f"Nothing in {model.name!r} loads data: an exported model holds a tf_loadops loader layer.")
-    return loaders
+def _layers(model: keras.layers.Layer, kind: Any) -> list[Any]:
+    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]
 
 
 def _tables(model: keras.layers.Layer) -> list[Any]:
@@ -161,7 +175,7 @@ class _Tracer:
     def _without(self, name: str) -> Any:
         sources = self._sources()
         if name == "embedded":
-            assets = {key: [_asset(path) for path in paths] for key, paths in sources.items()}
+            assets = {key: [asset(path) for path in paths] for key, paths in sources.items()}
             self.module.assets_held = [asset for group in assets.values() for asset in group]
             paths_of = {key: lambda group=group: [a.asset_path for a in group] for key, group in assets.items()}
         else:
@@ -172,7 +186,7 @@ class _Tracer:
             if self.is_fed:  # by the one function that is in the file anyway
                 return self.of_paths(next(iter(paths.values())))
             with embedded(paths):
-                return _named(self.model(None))
+                return named(self.model(None))
 
         return tf.function(load, input_signature=[], autograph=False).get_concrete_function()
 
@@ -199,36 +213,15 @@ def _vector(name: str) -> tf.TensorSpec:
     return tf.TensorSpec([None], tf.string, name=name)
 
 
-def _asset(path: str) -> tf.saved_model.Asset:
-    if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
-        raise LoadError(
-            f"{path}: there is no such file. Signature 'embedded' carries a copy of it; check the path that source=... "
-            "or the loader names."
-        )
-    return tf.saved_model.Asset(path)
-
-
 def _with_input(name: str, model: keras.layers.Layer) -> Callable[[Tensor], dict[str, Tensor]]:
     def path(path: Tensor) -> dict[str, Tensor]:
-        return _named(model(path))
+        return named(model(path))
 
     def rows(rows: Tensor) -> dict[str, Tensor]:
         with inputs_are_rows():
-            return _named(model(rows))
+            return named(model(rows))
 
     return path if name == "path" else rows
-
-
-def _named(outputs: Any) -> dict[str, Tensor]:
-    """Names a model's outputs: a dict's own keys, "output" for a tensor, and "label" for the second of a pair."""
-    if isinstance(outputs, dict):
-        return {key: tf.identity(value) for key, value in outputs.items()}
-    if isinstance(outputs, (tuple, list)):
-        x, label = outputs if len(outputs) == 2 else (None, None)
-        if label is None or "label" in (x if isinstance(x, dict) else {}):
-            raise LoadError("A signature returns a tensor, a dict of tensors, or a pair of one of these and a label.")
-        return {**_named(x), "label": tf.identity(label)}
-    return {"output": tf.identity(outputs)}
 
 
 def _write(module: tf.Module, signatures: dict[str, Any], target: str) -> None:

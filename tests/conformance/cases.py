@@ -5,8 +5,10 @@ A new loader gets every promise tested by one more entry in `CASES`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,9 +62,9 @@ class Case:
       build: makes the layer or model, for a path to a first source.
       first: the source at construction.
       second: what is in its place later, with another number of rows.
-      rows: a request: records as text.
-      rows_expected: what they give.
       refusals: what is refused.
+      rows: a request: records as text; None for a source that has no such thing.
+      rows_expected: what they give.
       joined: what the first and the second source give together; by default one's rows behind the other's.
       takes_none: whether it can be called with None, to read its own path; otherwise it takes a vector of paths.
       tolerance: how far a float may be off, relatively.
@@ -72,12 +74,17 @@ class Case:
     build: Callable[[Path], keras.layers.Layer]
     first: Source
     second: Source
-    rows: Sequence[str]
-    rows_expected: Values
     refusals: Sequence[Refusal]
+    rows: Sequence[str] | None = None
+    rows_expected: Values | None = None
     joined: Values | None = None
     takes_none: bool = True
     tolerance: float = 0.0
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """The signatures that are exported."""
+        return ("path", "baked", "embedded") if self.rows is None else ("path", "rows", "baked", "embedded")
 
     @property
     def both(self) -> Values:
@@ -95,6 +102,20 @@ def file(content: str | bytes, name: str = "data.csv") -> Callable[[Path], Path]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
         return folder / name
+
+    return write
+
+
+def database(script: str) -> Callable[[Path], Path]:
+    """A source that is a SQLite database."""
+
+    def write(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "data.db"
+        path.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.executescript(script)
+        return path
 
     return write
 
@@ -379,4 +400,46 @@ NUMERIC = Case(
     ],
 )
 
-CASES = [MATRIX, COLUMNS, LABEL, PREPROCESSING, ENCODED, NUMERIC]
+DATABASE = Case(
+    name="database",
+    build=lambda path: tlo.DatabaseDataLoader(
+        path,
+        "SELECT name, b, a * :scale AS a, c FROM t WHERE name <> ':scale' ORDER BY id",
+        params={"scale": 2},
+        features=["a", "b", "c"],
+        label="name",
+    ),
+    first=Source(
+        database(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a REAL, b INT, c BOOLEAN, name TEXT);"
+            "INSERT INTO t VALUES (3, -150, 5, 1, 'pot'), (1, 1.25, NULL, 0, 'Bø'), (2, NULL, 16777217, 1, NULL),"
+            "(4, 1e-45, 0, 0, 'it''s')"
+        ),
+        {
+            "output": ("float32", [[2.5, NAN, 0.0], [-300.0, 5.0, 1.0], [1e-45, 0.0, 0.0]]),
+            "label": ("string", ["Bø", "pot", "it's"]),
+        },
+    ),
+    second=Source(
+        database("CREATE TABLE t (id, c, b, a, name); INSERT INTO t VALUES (1, 0, 2.5, 7, 'Ærø')"),
+        {"output": ("float32", [[14.0, 2.5, 0.0]]), "label": ("string", ["Ærø"])},
+    ),
+    refusals=[
+        MISSING,
+        Refusal(
+            "no_database",
+            file("a,b,c\n1,2,3\n"),
+            "{path}: no SQLite database: it begins with 'a,b,c\\n1,2,3\\n'. It is of another format, or encrypted. "
+            "Give the path of a SQLite file.",
+        ),
+        Refusal(
+            "text",
+            database("CREATE TABLE t (id, a, b, c, name); INSERT INTO t VALUES (1, 1, 2, 1, 'x'), (2, 1, 'no', 1, '')"),
+            "{path}: row 2, column 'b': cannot read text 'no' as float32. Correct the value, CAST it in the query, "
+            f"{OR_ELSE} (The schema was inferred from all 3 rows of SELECT name, b, a * :scale AS a, c FROM t WHERE "
+            "name <> ':scale' ORDER BY id in {own}.)",
+        ),
+    ],
+)
+
+CASES = [MATRIX, COLUMNS, LABEL, PREPROCESSING, ENCODED, NUMERIC, DATABASE]

@@ -18,6 +18,8 @@ def test_paths(results, case):
 
 
 def test_rows(results, case):
+    if case.rows is None:
+        pytest.skip("this source has no rows of text")
     assert_same(results["rows"]["outputs"], case.rows_expected, case.tolerance)
 
 

@@ -19,7 +19,6 @@ import tf_loadops as tlo
 from .cases import Case, Refusal
 
 HERE = Path(__file__).parent
-SIGNATURES = ("path", "rows", "baked", "embedded")
 
 
 class Made:
@@ -44,7 +43,10 @@ class Made:
         self.model = case.build(self.source)
         exported = case.build(self.carried)
         tlo.export_saved_model(
-            exported, folder / "made" / "model", signatures=SIGNATURES, source=None if case.takes_none else self.carried
+            exported,
+            folder / "made" / "model",
+            signatures=case.signatures,
+            source=None if case.takes_none else self.carried,
         )
         self.directory = folder / "moved"
         os.rename(folder / "made" / "model", self.directory)
@@ -125,7 +127,8 @@ def only_tensorflow(made: Sequence[Made], folder: Path) -> dict[str, Any]:
         for refusal, path in one.refused.items():
             call(refusal, "path", path=[path])
         call("path again", "path", path=[one.source])
-        call("rows", "rows", rows=one.case.rows)
+        if one.case.rows is not None:
+            call("rows", "rows", rows=one.case.rows)
         call("baked", "baked")
         jobs.append({"replace": [str(one.carried), str(one.second)]})
         call("baked, rewritten", "baked")

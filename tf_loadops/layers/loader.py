@@ -47,6 +47,11 @@ def embedded(sources: dict[int, Tensor]) -> Iterator[None]:
         _EMBEDDED.reset(token)
 
 
+def embedded_path(layer: Any) -> Tensor | None:
+    """The path that a layer reads instead of its own, if there is one."""
+    return (_EMBEDDED.get() or {}).get(id(layer))
+
+
 class Loader(keras.layers.Layer, abc.ABC):
     """A layer whose call is the reading of a source.
 
@@ -162,7 +167,7 @@ class Loader(keras.layers.Layer, abc.ABC):
 
     def own_source(self) -> Tensor:
         """The source read when the layer is called with None, a string tensor."""
-        replaced = (_EMBEDDED.get() or {}).get(id(self))
+        replaced = embedded_path(self)
         if replaced is not None:
             return replaced
         if self.source is None:

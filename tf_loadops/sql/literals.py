@@ -29,7 +29,7 @@ def literals(value: Tensor) -> Tensor:
 
     Example:
       >>> literals(tf.constant(["O'Hara", "x"])).numpy().tolist()
-      [b"'O''Hara'", b"'x'"]
+      [b"('O''Hara')", b"('x')"]
     """
     if value.dtype == tf.string:
         return _text(value)

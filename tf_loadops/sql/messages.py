@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +20,14 @@ Tensor = Any
 _OR_ELSE = 'or pass on_bad_row="skip" or "null".'
 
 
-def bad_value(path: Tensor, opened: Tensor, query: Tensor, schema: Schema, parsed: Sequence[Values]) -> Tensor:
+def bad_value(
+    path: Tensor,
+    opened: Tensor,
+    query: Tensor,
+    schema: Schema,
+    parsed: Sequence[Values],
+    name: Callable[[Tensor], Tensor] = lambda row: _join("row ", tf.strings.as_string(row + 1)),
+) -> Tensor:
     """The message for the first value that cannot be represented.
 
     Args:
@@ -29,6 +36,7 @@ def bad_value(path: Tensor, opened: Tensor, query: Tensor, schema: Schema, parse
       query: string scalar.
       schema: the columns.
       parsed: their values by group; one of them has a trouble.
+      name: what the message calls a row, by its index.
 
     Returns:
       string scalar.
@@ -39,8 +47,8 @@ def bad_value(path: Tensor, opened: Tensor, query: Tensor, schema: Schema, parse
     row, column = tf.unstack(tf.where(tf.not_equal(trouble, OK))[0], num=2)
     label = tf.gather(tf.constant([repr(c.name) for c in schema]), column)
     dtype = tf.gather(tf.constant([c.dtype for c in schema]), column)
-    name = tf.gather(tf.constant([value_of(c) for c in schema]), column)
-    shows = _join("typeof(", name, ") || ' ' || substr(quote(", name, "), 1, 80)")
+    value = tf.gather(tf.constant([value_of(c) for c in schema]), column)
+    shows = _join("typeof(", value, ") || ' ' || substr(quote(", value, "), 1, 80)")
     statement = around(query, shows, tail=_join("LIMIT 1 OFFSET ", tf.strings.as_string(row)))
     value = printable(text_of(opened, statement), 80)
     code = trouble[row, column]
@@ -56,7 +64,7 @@ def bad_value(path: Tensor, opened: Tensor, query: Tensor, schema: Schema, parse
             _join("cannot read ", value, " as ", dtype, ". Correct the value, CAST it in the query, "),
         ),
     )
-    where = _join(path, ": row ", tf.strings.as_string(row + 1), ", column ", label, ": ")
+    where = _join(path, ": ", name(row), ", column ", label, ": ")
     return _join(where, said, _OR_ELSE, f" (The schema was {schema.origin}.)" if schema.origin else "")
 
 

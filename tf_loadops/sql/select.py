@@ -34,19 +34,20 @@ def value_of(column: Column) -> str:
     return f"{_ROWS}.{quoted(column.name)}"
 
 
-def select(query: Tensor, schema: Schema) -> Tensor:
+def select(query: Tensor, schema: Schema, unique: bool = False) -> Tensor:
     """Makes the statement whose result `rows.fetch` reads.
 
     Args:
       query: string scalar, as `query.bound` returned it.
       schema: the columns.
+      unique: whether the query's names are known to differ.
 
     Returns:
       string scalar: selects the columns group by group (see `groups_of`), then the marks.
     """
     columns = [schema.columns[i] for group in groups_of(schema) for i in group]
     marks = [_mark(columns[i : i + PER_MARK]) for i in range(0, len(columns), PER_MARK)]
-    return around(query, ", ".join([*map(value_of, columns), *marks]), schema.names)
+    return around(query, ", ".join([*map(value_of, columns), *marks]), () if unique else schema.names)
 
 
 def around(query: Tensor, expressions: Tensor | str, names: Sequence[str] = (), tail: Tensor | str = "") -> Tensor:

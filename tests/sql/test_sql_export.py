@@ -1,0 +1,138 @@
+"""Exported databases: path, baked, embedded and key signatures, where only TensorFlow is; threads; open files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_loadops as tlo
+
+from .databases import make, shop
+
+ONLY_TENSORFLOW = """
+import json, sys
+sys.modules["tf_loadops"] = None
+import tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+for name in ("keys", "embedded_keys"):
+    try:
+        print(json.dumps(loaded.signatures[name](keys=tf.constant([3, 9, 1], tf.int64))["output"].numpy().tolist()))
+    except tf.errors.OpError as error:
+        print(error.message.partition("string: ")[2].partition("\\n")[0])
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A model from keys to a score, exported, and moved; its database."""
+    folder = tmp_path_factory.mktemp("export")
+    db = make(folder / "users.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v REAL)",
+              {"t": [(i, i / 2) for i in range(1, 8)]})  # fmt: skip
+    keys = keras.Input(shape=(), dtype="int64", name="keys")
+    features = tlo.SQLiteLookup(db, "t", "id", ["v"])(keys)
+    scale = keras.layers.Rescaling(10.0)
+    tlo.export_saved_model(keras.Model(keys, scale(features)), folder / "a", signatures=("keys", "embedded_keys"))
+    os.rename(folder / "a", folder / "moved")
+    return folder / "moved", db
+
+
+def run(directory):
+    command = [sys.executable, "-I", "-c", ONLY_TENSORFLOW, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    return done.stdout.splitlines()
+
+
+def test_keys_where_only_tensorflow_is(made):
+    directory, db = made
+    both = [json.loads(line) for line in run(directory)]
+    np.testing.assert_array_equal(both, [[[15.0], [np.nan], [5.0]]] * 2)
+    os.rename(db, f"{db}.away")
+    gone, carried = run(directory)
+    os.rename(f"{db}.away", db)
+    assert gone == f"{db}: no such file. Check the path; a relative one starts at the working directory of the process."
+    np.testing.assert_array_equal(json.loads(carried), [[15.0], [np.nan], [5.0]])
+
+
+def test_sixteen_threads_on_one_loaded_model(made):
+    directory, _ = made
+    loaded = tf.saved_model.load(str(directory))
+    look = {name: loaded.signatures[name] for name in ("keys", "embedded_keys")}
+
+    def work(thread):
+        for call in range(12):
+            keys = (np.arange(6) * 3 + thread * 5 + call) % 10
+            expected = np.where((keys > 0) & (keys < 8), keys * 5.0, np.nan).astype(np.float32)[:, None]
+            result = look["keys" if (thread + call) % 2 else "embedded_keys"](keys=tf.constant(keys))["output"].numpy()
+            np.testing.assert_array_equal(result, expected)
+        return 12
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(work, range(16))) == 16 * 12
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are listed in /proc, which is not here")
+def test_open_files_do_not_grow(made):
+    directory, _ = made
+    look = tf.saved_model.load(str(directory)).signatures["keys"]
+    keys = tf.constant([1, 2], tf.int64)
+    look(keys=keys)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(1000):
+        result = look(keys=keys)["output"]
+    assert result.numpy().tolist() == [[5.0], [10.0]]
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_default_signatures(tmp_path):
+    loader = tlo.DatabaseDataLoader(shop(tmp_path), "SELECT price, count FROM items")
+    tlo.export_saved_model(loader, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    assert sorted(loaded.signatures) == ["baked", "path", "serving_default"]
+
+
+def refusal(model, tmp_path, **arguments):
+    with pytest.raises(tlo.LoadError) as caught:
+        tlo.export_saved_model(model, tmp_path / "model", **arguments)
+    assert not (tmp_path / "model").exists()
+    return str(caught.value)
+
+
+def test_refused(tmp_path):
+    db = make(tmp_path / "t.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v REAL); INSERT INTO t VALUES (1, 2)")
+    loader = tlo.DatabaseDataLoader(db, "SELECT v FROM t")
+    lookup = tlo.SQLiteLookup(db, "t", "id", ["v"])
+    said = "DatabaseDataLoader reads databases and takes no rows of text. Call it with a path."
+    assert said in refusal(loader, tmp_path, signatures=("rows",))
+    assert refusal(lookup, tmp_path, signatures=("path",)) == (
+        "Expected some of keys, embedded_keys. Received: signatures=('path',)."
+    )
+    assert refusal(lookup, tmp_path, source="x.db") == (
+        "source=... names the files of a loader, but there is none: a lookup has its own database."
+    )
+    with contextlib.closing(sqlite3.connect(db)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("INSERT INTO t VALUES (2, 3)")
+        writer.commit()
+        assert refusal(loader, tmp_path, signatures=("embedded",)) == (
+            f"{db}: a copy of it would lack what is in {db}-wal. Let the programs that write the database end, or run "
+            "PRAGMA wal_checkpoint(TRUNCATE), and export again."
+        )
+
+
+def test_dataset_of_a_database(tmp_path):
+    """The read is part of a pipeline that tf.data optimises as it likes."""
+    loader = tlo.DatabaseDataLoader(shop(tmp_path), "SELECT id, count FROM items", label="id", params={})
+    batches = [(x.numpy().tolist(), y.numpy().tolist()) for x, y in loader.dataset(2)]
+    assert batches == [([[3.0], [0.0]], [1, 2]), ([[7.0]], [3])]
+    shuffled = [y for _, ys in loader.dataset(2, shuffle=True, seed=1) for y in ys.numpy().tolist()]
+    assert sorted(shuffled) == [1, 2, 3]
