@@ -1,0 +1,126 @@
+"""Rows of leaf pages as records: where each field lies, and of which type it is; compiles under XLA."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_loadops.bytesops.bigendian import short_varint, top, varint, word_at
+from tf_loadops.bytesops.swar import AND, SHR, u64
+
+Tensor = Any
+
+ABSENT = -1
+"""The type of a field that the row does not hold, since its column was added later."""
+
+FIRST_BLOB = 12  # types from here on are blobs (even) and texts (odd), two more for each byte
+_SIZES = 0x0088643210  # bytes of types 0 to 9, four bits each
+
+
+class Sizes(NamedTuple):
+    """Int32 scalars that are the same for all pages: size, usable bytes, bytes in front of the header."""
+
+    page: Tensor
+    usable: Tensor
+    lead: Tensor
+
+
+class Records(NamedTuple):
+    """The rows of a window; positions are bytes in the window.
+
+    Attributes:
+      rowid: int64 [rows].
+      start: int32 [rows], where the payload begins.
+      inside: int32 [rows], how much of it lies on the page.
+      size: int32 [rows], its bytes, overflow pages included.
+      types: int32 [columns, rows], the fields' serial types, or ABSENT.
+      at: int32 [columns, rows], where the fields begin, as if the payload were one piece.
+      ok: bool [rows]; where False, all else is safe to compute with, but means nothing.
+    """
+
+    rowid: Tensor
+    start: Tensor
+    inside: Tensor
+    size: Tensor
+    types: Tensor
+    at: Tensor
+    ok: Tensor
+
+
+def read_records(words: Tensor, pointers: Tensor, sizes: Sizes, columns: int) -> Records:
+    """Reads the rows' headers.
+
+    Args:
+      words: uint64 [n], whole pages, big-endian.
+      pointers: int32 [rows], where the pointers to the rows stand in them.
+      sizes: of the pages.
+      columns: how many columns the table has.
+
+    Returns:
+      The records. Not ok are, besides broken ones: fields and payloads of 2 ** 28 bytes and more, and rows whose header
+      does not fit on their page.
+
+    Source: sqlite.org/fileformat2.html, "B-tree Cell Format" and "Record Format".
+    """
+    page = AND(pointers, -sizes.page)
+    cell = page + top(word_at(words, pointers), 2)
+    content = top(word_at(words, page + sizes.lead), 2, 5)
+    ok = cell - page >= tf.where(tf.equal(content, 0), 65536, content)
+
+    size, length, short = short_varint(word_at(words, cell))
+    at = cell + length
+    rowid, length = varint(word_at(words, at), SHR(word_at(words, at + 8), u64(56)))
+    start = at + length
+    inside, stored = _on_page(size, sizes.usable)
+    ok &= short & (start + stored <= page + sizes.usable)
+
+    head, length, short = short_varint(word_at(words, start))
+    ok &= short & (length <= head) & (head <= inside)
+    head = tf.where(ok, head, 0)  # keeps positions small from here on
+    end, body_end = start + head, start + size
+    types, fields, ok = _fields(words, start + length, end, body_end, columns, ok)
+    return Records(rowid, start, inside, size, types, fields, ok)
+
+
+def _on_page(size: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of a payload lies on its page, and how many bytes of the page that takes."""
+    most, least = usable - 35, (usable - 12) * 32 // 255 - 23
+    kept = least + tf.maximum(size - least, 0) % (usable - 4)
+    overflows = size > most
+    inside = tf.where(overflows, tf.where(kept <= most, kept, least), size)
+    return inside, tf.where(overflows, inside + 4, inside)
+
+
+def _fields(
+    words: Tensor, at: Tensor, end: Tensor, body_end: Tensor, columns: int, ok: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Types and places of all fields, column by column."""
+
+    def column(j: Tensor, at: Tensor, body: Tensor, ok: Tensor, types: Any, places: Any) -> Any:
+        kind, length, short = short_varint(word_at(words, at))
+        there = at < end
+        size = size_of(kind)
+        good = short & tf.not_equal(kind, 10) & tf.not_equal(kind, 11) & (at + length <= end)
+        good &= body + size <= body_end
+        ok &= good | ~there
+        there &= good
+        types = types.write(j, tf.where(there, kind, ABSENT))
+        places = places.write(j, body)
+        return j + 1, tf.where(there, at + length, at), tf.where(there, body + size, body), ok, types, places
+
+    # A loop rather than one long expression: XLA would compute the positions of all columns before for each one anew.
+    arrays = [tf.TensorArray(tf.int32, columns, element_shape=at.shape) for _ in range(2)]
+    state = (tf.constant(0), at, tf.minimum(end, body_end), ok, *arrays)
+    _, at, body, ok, types, places = tf.while_loop(
+        lambda j, *_: j < columns, column, state, maximum_iterations=columns, parallel_iterations=1
+    )
+    # Headers that name more fields than there are columns, and payloads with something left over, are strange.
+    return types.stack(), places.stack(), ok & tf.equal(at, end) & tf.equal(body, body_end)
+
+
+def size_of(kind: Tensor) -> Tensor:
+    """The bytes of fields of these serial types, int32; none of ABSENT."""
+    small = tf.cast(tf.clip_by_value(kind, 0, 11), tf.uint64)
+    fixed = tf.cast(AND(SHR(u64(_SIZES), small * u64(4)), u64(15)), tf.int32)
+    return tf.where(kind >= FIRST_BLOB, SHR(kind - FIRST_BLOB, 1), fixed)
