@@ -83,7 +83,8 @@ class _Header(NamedTuple):
 def _parsed(header: Tensor) -> _Header:
     """The fields of a header that a scan depends on. Source: sqlite.org/fileformat2.html, "The Database Header"."""
     is_header = tf.equal(tf.strings.length(header), _HEADER)
-    is_header &= tf.strings.regex_full_match(header, r"(?s)SQLite format 3\x00.*")
+    magic = "SQLite format 3\0"
+    is_header &= tf.equal(tf.strings.substr(_padded(header, tf.strings.length(header)), 0, len(magic)), magic)
     raw = tf.io.decode_raw(tf.where(is_header, header, "\0" * _HEADER) + "\0" * 4, tf.int64, little_endian=False)
     words = tf.bitcast(raw, tf.uint64)
 
