@@ -25,7 +25,7 @@ def word_at(words: Tensor, at: Tensor) -> Tensor:
     Returns:
       uint64 of that shape, the first byte highest.
     """
-    last = tf.shape(words)[0] - 1
+    last = tf.size(words) - 1
     index = SHR(at, 3)
     high, low = (tf.gather(words, tf.minimum(i, last)) for i in (index, index + 1))
     skip = tf.cast(SHL(AND(at, 7), 3), tf.uint64)

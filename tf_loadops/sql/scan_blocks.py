@@ -24,7 +24,7 @@ _FIELDS = 3 << 15  # fields that it may have
 _COMPILED = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
 
 
-def read_rows(file: File, leaves: Leaves, layout: TableLayout, schema: Schema, compiled: bool = True) -> Any:
+def read_rows(file: File, leaves: Leaves, layout: TableLayout, schema: Schema) -> tuple[Part, Tensor]:
     """Reads the rows.
 
     Args:
@@ -32,7 +32,6 @@ def read_rows(file: File, leaves: Leaves, layout: TableLayout, schema: Schema, c
       leaves: the table's.
       layout: the table.
       schema: the columns to read.
-      compiled: whether a program is compiled for it, which pays for more than a few pages.
 
     Returns:
       A `Part` of all rows, and a bool scalar: whether they are exactly what SQLite gives.
@@ -54,7 +53,7 @@ def read_rows(file: File, leaves: Leaves, layout: TableLayout, schema: Schema, c
         pages = leaves.pages[low:high]
         starts = tf.range(high - low) * file.page_size + leaves.lead + 8
         _, pointers = ranges(starts, starts + 2 * leaves.cells[low:high], 2)
-        part, good = _block(file, by_page, pages, pointers, sizes, wanted, height if compiled else None)
+        part, good = _block(file, by_page, pages, pointers, sizes, wanted, height)
         arrays = tf.nest.map_structure(lambda array, value: array.write(i, value), arrays, part)
         return i + 1, high, arrays, oks.write(i, good)
 
@@ -75,19 +74,15 @@ def _arrays(wanted: Wanted) -> Part:
 
 
 def _block(
-    file: File, by_page: Tensor, pages: Tensor, pointers: Tensor, sizes: Sizes, wanted: Wanted, height: int | None
+    file: File, by_page: Tensor, pages: Tensor, pointers: Tensor, sizes: Sizes, wanted: Wanted, height: int
 ) -> tuple[Part, Tensor]:
     """The rows of some pages."""
     rows = tf.size(pointers)
-    if height is None:
-        words = tf.reshape(tf.gather(by_page, pages), [-1])
-        parsed = parse(words, pointers, sizes, rows, wanted)
-    else:
-        # What fills up pages and rows is read too, and not looked at.
-        pages = tf.concat([pages, tf.zeros([_WINDOW // file.page_size - tf.size(pages)], tf.int32)], 0)
-        words = tf.ensure_shape(tf.reshape(tf.gather(by_page, pages), [-1]), [_WINDOW // 8])
-        pointers = tf.ensure_shape(tf.concat([pointers, tf.zeros([height - rows], tf.int32)], 0), [height])
-        parsed = _program(wanted, height, _COMPILED)(words, pointers, sizes, rows)
+    # What fills up pages and rows is read too, and not looked at.
+    pages = tf.concat([pages, tf.zeros([_WINDOW // file.page_size - tf.size(pages)], tf.int32)], 0)
+    words = tf.ensure_shape(tf.reshape(tf.gather(by_page, pages), [-1]), [_WINDOW // 8])
+    pointers = tf.ensure_shape(tf.concat([pointers, tf.zeros([height - rows], tf.int32)], 0), [height])
+    parsed = _program(wanted, height, _COMPILED)(words, pointers, sizes, rows)
     return finish(file, pages, words, parsed, rows, wanted)
 
 

@@ -43,10 +43,6 @@ class TableLayout:
         return [column.name.lower() for column in self.columns].index(name.lower())
 
 
-SCHEMA_TABLE = TableLayout("sqlite_schema", "", tuple(map(TableColumn, ("type", "name", "tbl_name", "rootpage", "sql"))))
-"""The table that every database keeps its tables in."""
-
-
 def describe_table(connection: sqlite3.Connection, table: str) -> TableLayout | None:
     """Describes a table for `scan_table`.
 

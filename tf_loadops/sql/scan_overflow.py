@@ -73,25 +73,29 @@ def _in_file(pages: Tensor, file: File) -> Tensor:
     return tf.where((pages > 0) & (pages < file.pages), pages, 0)
 
 
-def words_of(file: File, chains: Chains, rows: Tensor, offsets: Tensor) -> Tensor:
-    """Eight bytes of payloads.
+def bytes_of(file: File, chains: Chains, rows: Tensor, offsets: Tensor) -> Tensor:
+    """Single bytes of payloads.
 
     Args:
       file: the database.
       chains: of the rows.
       rows: int32 [n], the rows.
-      offsets: int32 [n], which byte of the payload is the first.
+      offsets: int32 [n, k], which bytes of the payload.
 
     Returns:
-      uint64 [n], the first byte highest; undefined behind the payload's end.
+      uint8 [n, k]; undefined behind the payload's end.
     """
-    at = offsets[:, None] + tf.range(8)
-    before, first = (tf.gather(part, rows)[:, None] for part in (chains.inside, chains.first))
-    behind = tf.maximum(at - before, 0)
+    before, first, start = (tf.gather(part, rows)[:, None] for part in (chains.inside, chains.first, chains.start))
+    behind = tf.maximum(offsets - before, 0)
     slot = tf.minimum(first + behind // chains.room, tf.size(chains.pages) - 1)
     outside = tf.gather(chains.pages, slot) * file.page_size + 4 + behind % chains.room
-    place = tf.where(at < before, tf.gather(chains.start, rows)[:, None] + at, outside)
-    read = tf.gather(byte_view(file.words), reversed_in_words(place))
+    at = tf.where(offsets < before, start + offsets, outside)
+    return tf.gather(byte_view(file.words), reversed_in_words(at))
+
+
+def words_of(file: File, chains: Chains, rows: Tensor, offsets: Tensor) -> Tensor:
+    """The eight bytes from each of `offsets`, int32 [n], on: uint64 [n], the first byte highest."""
+    read = bytes_of(file, chains, rows, offsets[:, None] + tf.range(8))
     return tf.bitcast(tf.reverse(read, [1]), tf.uint64)
 
 
