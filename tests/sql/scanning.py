@@ -79,5 +79,5 @@ def selected(path: Path, schema: tlo.Schema) -> list[tuple[Any, ...]]:
     """What sqlite3 says: the oracle. Text as bytes."""
     names = ", ".join(f'"{name}"' for name in schema.names)
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        rows = db.execute(f"SELECT {names} FROM t").fetchall()
-    return [tuple(value.encode() if isinstance(value, str) else value for value in row) for row in rows]
+        db.text_factory = bytes
+        return db.execute(f"SELECT {names} FROM t").fetchall()

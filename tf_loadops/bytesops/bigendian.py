@@ -6,6 +6,7 @@ of its word and no result needs swapping. All functions are elementwise over pos
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -31,6 +32,24 @@ def word_at(words: Tensor, at: Tensor) -> Tensor:
     skip = tf.cast(SHL(AND(at, 7), 3), tf.uint64)
     # A shift by 64 is undefined, so the second goes in two steps.
     return OR(SHL(high, skip), SHR(SHR(low, u64(56) - skip), u64(8)))
+
+
+def reader(words: Tensor, always: Tensor | None = None) -> Callable[[Tensor], Tensor]:
+    """Gives `word_at` for a buffer, for use in a compiled program.
+
+    XLA computes what several results need anew for each of them, reads of memory included. What stands in a branch is
+    computed once.
+
+    Args:
+      words: the buffer.
+      always: bool scalar, true, but not known to be when the program is compiled; None if nothing is compiled.
+
+    Returns:
+      A function of positions.
+    """
+    if always is None:
+        return lambda at: word_at(words, at)
+    return lambda at: tf.cond(always, lambda: word_at(words, at), lambda: tf.zeros_like(at, tf.uint64))
 
 
 def top(word: Tensor, size: int, skip: int = 0) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_loadops.blocks import fill, groups_of
-from tf_loadops.bytesops.bigendian import word_at
+from tf_loadops.bytesops.bigendian import reader, word_at
 from tf_loadops.schema import Schema
 from tf_loadops.sql.scan_file import File
 from tf_loadops.sql.scan_layout import TableColumn, TableLayout
@@ -83,10 +83,12 @@ def parse(words: Tensor, pointers: Tensor, sizes: Sizes, rows: Tensor, wanted: W
     Returns:
       The fields.
     """
-    records = read_records(words, pointers, sizes, len(wanted.layout.columns))
+    word = reader(words, rows >= 0)
+    records = read_records(word, pointers, sizes, len(wanted.layout.columns))
     counts = tf.range(tf.size(pointers)) < rows
     at = [tf.gather(records.at, wanted.positions(group)) for group in wanted.groups]
-    read = [None if wanted.is_text(g) else word_at(words, part) for g, part in zip(wanted.groups, at, strict=True)]
+
+    read = [None if wanted.is_text(g) else word(part) for g, part in zip(wanted.groups, at, strict=True)]
     part, bad = _numbers(read, records, wanted)
     spilled = tf.zeros_like(counts)
     for group, field in zip(wanted.groups, at, strict=True):

@@ -96,7 +96,8 @@ def _parsed(header: Tensor) -> _Header:
     is_power = tf.equal(tf.bitwise.bitwise_and(page_size, page_size - 1), 0) & (page_size >= 512)
     usable = page_size - number(20, 1)
     # Versions above 2 promise nothing to a reader of today; 1 and 2 differ in the log alone, which was looked at.
-    known = (number(18, 1) <= 2) & (number(19, 1) <= 2) & (number(44, 4) >= 1) & (number(44, 4) <= 4)
+    known = tf.equal(number(21, 3), 0x402020)  # fractions that never changed
+    known &= (number(18, 1) <= 2) & (number(19, 1) <= 2) & (number(44, 4) >= 1) & (number(44, 4) <= 4)
     pages = tf.cast(number(28, 4), tf.int64)
     total = pages * tf.cast(page_size, tf.int64)
     # Lengths of strings and all positions here are int32. (2 GiB would also be held in memory twice.)

@@ -54,7 +54,9 @@ def find_leaves(file: File, root: Tensor) -> Leaves:
         entries = level.cells + 1  # behind the cells stands the right-most pointer, though in the header
         first = level.start + 12
         # Each cell has five bytes at least, behind the pointers.
-        ok &= tf.reduce_all(tf.equal(level.kind, _INTERIOR) & (12 + 7 * level.cells + level.lead <= file.usable))
+        fits = 12 + 7 * level.cells + level.lead <= file.usable
+        # None is without a cell but the first page, which has less room than its only child.
+        ok &= tf.reduce_all(tf.equal(level.kind, _INTERIOR) & fits & ((level.cells > 0) | tf.equal(pages, 0)))
         # No page is in a tree twice, so none of its levels has more pages than the file: loops end here.
         ok &= tf.reduce_sum(tf.cast(entries, tf.int64)) <= tf.cast(file.pages, tf.int64)
         entries = tf.where(ok, entries, 0)
@@ -66,13 +68,13 @@ def find_leaves(file: File, root: Tensor) -> Leaves:
         child = top(word_at(file.words, tf.where(is_last, start + 8, cell)), 4) - 1
         # Page 0 holds the header, and is nobody's child.
         ok &= tf.reduce_all((child > 0) & (child < file.pages))
-        return tf.where(ok, child, 0), depth + 1, ok
+        return tf.cond(ok, lambda: child, lambda: tf.zeros([1], tf.int32)), depth + 1, ok
 
     state = (pages, tf.constant(0), in_file)
     shapes = (tf.TensorShape([None]), tf.TensorShape([]), tf.TensorShape([]))
-    pages, _, ok = tf.while_loop(goes_on, down, state, shape_invariants=shapes, parallel_iterations=1)
+    pages, depth, ok = tf.while_loop(goes_on, down, state, shape_invariants=shapes, parallel_iterations=1)
     level = _page(file, pages)
-    ok &= tf.reduce_all(tf.equal(level.kind, _LEAF) & _cells_fit(level, file))
+    ok &= tf.reduce_all(tf.equal(level.kind, _LEAF) & _cells_fit(level, file) & ((level.cells > 0) | tf.equal(depth, 0)))
     ok &= tf.equal(tf.size(tf.unique(pages).y), tf.size(pages))
     return Leaves(pages, tf.where(ok, level.cells, 0), level.lead[0], ok)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.bigendian import short_varint, top, varint, word_at
+from tf_loadops.bytesops.bigendian import short_varint, top, varint
 from tf_loadops.bytesops.swar import AND, SHR, u64
 
 Tensor = Any
@@ -48,11 +49,11 @@ class Records(NamedTuple):
     ok: Tensor
 
 
-def read_records(words: Tensor, pointers: Tensor, sizes: Sizes, columns: int) -> Records:
+def read_records(word: Callable[[Tensor], Tensor], pointers: Tensor, sizes: Sizes, columns: int) -> Records:
     """Reads the rows' headers.
 
     Args:
-      words: uint64 [n], whole pages, big-endian.
+      word: reads the eight bytes from each position on, as `bigendian.reader` does.
       pointers: int32 [rows], where the pointers to the rows stand in them.
       sizes: of the pages.
       columns: how many columns the table has.
@@ -64,22 +65,22 @@ def read_records(words: Tensor, pointers: Tensor, sizes: Sizes, columns: int) ->
     Source: sqlite.org/fileformat2.html, "B-tree Cell Format" and "Record Format".
     """
     page = AND(pointers, -sizes.page)
-    cell = page + top(word_at(words, pointers), 2)
-    content = top(word_at(words, page + sizes.lead), 2, 5)
+    cell = page + top(word(pointers), 2)
+    content = top(word(page + sizes.lead), 2, 5)
     ok = cell - page >= tf.where(tf.equal(content, 0), 65536, content)
 
-    size, length, short = short_varint(word_at(words, cell))
+    size, length, short = short_varint(word(cell))
     at = cell + length
-    rowid, length = varint(word_at(words, at), SHR(word_at(words, at + 8), u64(56)))
+    rowid, length = varint(word(at), SHR(word(at + 8), u64(56)))
     start = at + length
     inside, stored = _on_page(size, sizes.usable)
     ok &= short & (start + stored <= page + sizes.usable)
 
-    head, length, short = short_varint(word_at(words, start))
+    head, length, short = short_varint(word(start))
     ok &= short & (length <= head) & (head <= inside)
     head = tf.where(ok, head, 0)  # keeps positions small from here on
     end, body_end = start + head, start + size
-    types, fields, ok = _fields(words, start + length, end, body_end, columns, ok)
+    types, fields, ok = _fields(word, start + length, end, body_end, columns, ok)
     return Records(rowid, start, inside, size, types, fields, ok)
 
 
@@ -93,12 +94,12 @@ def _on_page(size: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _fields(
-    words: Tensor, at: Tensor, end: Tensor, body_end: Tensor, columns: int, ok: Tensor
+    word: Callable[[Tensor], Tensor], at: Tensor, end: Tensor, body_end: Tensor, columns: int, ok: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Types and places of all fields, column by column."""
 
-    def column(j: Tensor, at: Tensor, body: Tensor, ok: Tensor, types: Any, places: Any) -> Any:
-        kind, length, short = short_varint(word_at(words, at))
+    def column(j: Tensor, next_word: Tensor, at: Tensor, body: Tensor, ok: Tensor, types: Any, places: Any) -> Any:
+        kind, length, short = short_varint(next_word)
         there = at < end
         size = size_of(kind)
         good = short & tf.not_equal(kind, 10) & tf.not_equal(kind, 11) & (at + length <= end)
@@ -107,12 +108,15 @@ def _fields(
         there &= good
         types = types.write(j, tf.where(there, kind, ABSENT))
         places = places.write(j, body)
-        return j + 1, tf.where(there, at + length, at), tf.where(there, body + size, body), ok, types, places
+        at, body = tf.where(there, at + length, at), tf.where(there, body + size, body)
+        return j + 1, word(at), at, body, ok, types, places
 
     # A loop rather than one long expression: XLA would compute the positions of all columns before for each one anew.
+    # And the next word is part of its state, since XLA also computes each of the state's parts by itself: like this
+    # only one of them reads memory.
     arrays = [tf.TensorArray(tf.int32, columns, element_shape=at.shape) for _ in range(2)]
-    state = (tf.constant(0), at, tf.minimum(end, body_end), ok, *arrays)
-    _, at, body, ok, types, places = tf.while_loop(
+    state = (tf.constant(0), word(at), at, tf.minimum(end, body_end), ok, *arrays)
+    _, _, at, body, ok, types, places = tf.while_loop(
         lambda j, *_: j < columns, column, state, maximum_iterations=columns, parallel_iterations=1
     )
     # Headers that name more fields than there are columns, and payloads with something left over, are strange.
