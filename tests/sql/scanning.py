@@ -44,7 +44,7 @@ def layout_of(path: Path, table: str = "t") -> TableLayout | None:
         return describe_table(db, table)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def scanner(layout: TableLayout, schema: tlo.Schema) -> Callable[[Any], Any]:
     def scan(path: Any) -> Any:
         blocks, exact = scan_table(path, layout, schema)

@@ -8,7 +8,6 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-
 from tests.sql.scanning import build, layout_of, scanned, schema_of, selected
 from tests.sql.test_scan_rows import INSERT, MIXED, MIXED_SCHEMA, many
 from tf_loadops.sql.scan import scan_table
@@ -181,7 +180,8 @@ def test_which_column_is_the_rowid(tmp_path, declared, is_rowid):
 def test_the_file_is_read_again_on_each_call(good):
     layout = layout_of(good)
     path = str(good)
-    constant = tf.function(lambda: scan_table(tf.constant(path), layout, MIXED_SCHEMA)[0].counts["rows"], autograph=False)
+    scan = lambda: scan_table(tf.constant(path), layout, MIXED_SCHEMA)[0].counts["rows"]  # noqa: E731
+    constant = tf.function(scan, autograph=False)
     assert constant().numpy() == 30
     with sqlite3.connect(good) as db:
         db.execute("DELETE FROM t WHERE id > 0")
@@ -199,7 +199,7 @@ def _as_sqlite(path):
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     path = tmp_path_factory.mktemp("fuzz") / "sample.db"
-    rows = many(60) + [(1, 2, 3.0, "x" * 3000, b"y" * 700, 4, 5.0)]
+    rows = [*many(60), (1, 2, 3.0, "x" * 3000, b"y" * 700, 4, 5.0)]
     build(path, MIXED, "CREATE TABLE other (a)", (INSERT, rows), page_size=512)
     whole = path.read_bytes()
     return path, layout_of(path), lambda: bytearray(whole)  # a function, since a failing property shows its arguments

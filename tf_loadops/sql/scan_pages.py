@@ -74,7 +74,10 @@ def find_leaves(file: File, root: Tensor) -> Leaves:
     shapes = (tf.TensorShape([None]), tf.TensorShape([]), tf.TensorShape([]))
     pages, depth, ok = tf.while_loop(goes_on, down, state, shape_invariants=shapes, parallel_iterations=1)
     level = _page(file, pages)
-    ok &= tf.reduce_all(tf.equal(level.kind, _LEAF) & _cells_fit(level, file) & ((level.cells > 0) | tf.equal(depth, 0)))
+    # Only a root may be an empty leaf.
+    ok &= tf.reduce_all(tf.equal(level.kind, _LEAF) & _cells_fit(level, file)) & (
+        tf.equal(depth, 0) | tf.reduce_all(level.cells > 0)
+    )
     ok &= tf.equal(tf.size(tf.unique(pages).y), tf.size(pages))
     return Leaves(pages, tf.where(ok, level.cells, 0), level.lead[0], ok)
 

@@ -1,8 +1,8 @@
 """Pieces of a byte buffer as strings, all at once.
 
-TensorFlow has no op that makes strings of bytes by offsets: `substr` of one large text copies that text for each result.
-But it writes and reads tensors as protocol buffers, and the content of a string tensor in one is the lengths of all its
-strings as varints, and then their bytes.
+TensorFlow has no op that makes strings of bytes by offsets: `substr` of one large text copies that text for each
+result. But it writes and reads tensors as protocol buffers, and the content of a string tensor in one is the lengths of
+all its strings as varints, and then their bytes.
 """
 
 from __future__ import annotations
