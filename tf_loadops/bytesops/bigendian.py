@@ -7,7 +7,7 @@ of its word and no result needs swapping. All functions are elementwise over pos
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -34,51 +34,83 @@ def word_at(words: Tensor, at: Tensor) -> Tensor:
     return OR(SHL(high, skip), SHR(SHR(low, u64(56) - skip), u64(8)))
 
 
-def reader(words: Tensor, always: Tensor | None = None) -> Callable[[Tensor], Tensor]:
-    """Gives `word_at` for a buffer, for use in a compiled program.
+class Reader:
+    """Reads from a buffer inside a compiled program.
 
     XLA computes what several results need anew for each of them, reads of memory included. What stands in a branch is
     computed once.
 
     Args:
-      words: the buffer.
+      words: the buffer, as for `word_at`.
       always: bool scalar, true, but not known to be when the program is compiled; None if nothing is compiled.
-
-    Returns:
-      A function of positions.
     """
-    if always is None:
-        return lambda at: word_at(words, at)
-    return lambda at: tf.cond(always, lambda: word_at(words, at), lambda: tf.zeros_like(at, tf.uint64))
+
+    def __init__(self, words: Tensor, always: Tensor | None = None) -> None:
+        self._words = words
+        self._always = always
+
+    def word(self, at: Tensor) -> Tensor:
+        """What `word_at` reads."""
+        return self._once(lambda: word_at(self._words, at), at, tf.uint64)
+
+    def varint(self, at: Tensor) -> ShortVarint:
+        """What `ShortVarint.read` reads."""
+        return ShortVarint(self._once(lambda: ShortVarint.read(self._words, at).packed, at, tf.int32))
+
+    def _once(self, compute: Callable[[], Tensor], at: Tensor, dtype: Any) -> Tensor:
+        return compute() if self._always is None else tf.cond(self._always, compute, lambda: tf.zeros_like(at, dtype))
+
+
+class ShortVarint(NamedTuple):
+    """Varints of up to four bytes, that is up to 2 ** 28 - 1.
+
+    Attributes:
+      packed: int32, of all that the properties give.
+
+    Source: sqlite.org/fileformat2.html, "A variable-length integer".
+    """
+
+    packed: Tensor
+
+    @classmethod
+    def read(cls, words: Tensor, at: Tensor) -> ShortVarint:
+        """Reads those that begin at each position."""
+        head = tf.cast(SHR(word_at(words, at), u64(32)), tf.uint32)
+
+        def bits(mask: int, right: int) -> Tensor:
+            return SHR(AND(head, tf.constant(mask, tf.uint32)), tf.constant(right, tf.uint32))
+
+        # The value of one, two, three and four bytes, each with its length.
+        values = [bits(0x7F << 24, 24)]
+        for i in range(1, 4):
+            values.append(OR(SHL(values[-1], tf.constant(7, tf.uint32)), bits(0x7F << (24 - 8 * i), 24 - 8 * i)))
+        result = OR(values[3], SHL(bits(0x80, 7), tf.constant(30, tf.uint32)))
+        result = OR(result, tf.constant(3 << 28, tf.uint32))
+        for i in (2, 1, 0):
+            ends = tf.equal(bits(0x80 << (24 - 8 * i), 0), 0)
+            result = tf.where(ends, OR(values[i], tf.constant(i << 28, tf.uint32)), result)
+        return cls(tf.bitcast(result, tf.int32))
+
+    @property
+    def value(self) -> Tensor:
+        """The value, int32, in range also where it is not `short`."""
+        return AND(self.packed, 2**28 - 1)
+
+    @property
+    def length(self) -> Tensor:
+        """The number of its bytes, int32, from 1 to 4."""
+        return AND(SHR(self.packed, 28), 3) + 1
+
+    @property
+    def short(self) -> Tensor:
+        """Whether it ends within four bytes."""
+        return tf.equal(AND(self.packed, 2**30), 0)
 
 
 def top(word: Tensor, size: int, skip: int = 0) -> Tensor:
     """The int32 that `size` bytes of a word write, at most four, behind `skip` bytes; four are taken as signed."""
     shifted = SHR(word, u64(64 - 8 * (size + skip)))
     return tf.cast(tf.cast(AND(shifted, u64(2 ** (8 * size) - 1)), tf.int64), tf.int32)
-
-
-def short_varint(word: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Reads a varint of up to four bytes, that is up to 2 ** 28 - 1.
-
-    Args:
-      word: uint64, what `word_at` gives for its first byte.
-
-    Returns:
-      The value, int32; the number of its bytes, int32; and whether it ends within four bytes. All three are in range
-      in any case.
-
-    Source: sqlite.org/fileformat2.html, "A variable-length integer".
-    """
-    more = [tf.cast(AND(SHR(word, u64(63 - 8 * i)), u64(1)), tf.int32) for i in range(4)]
-    two = more[0]
-    three = two * more[1]
-    four = three * more[2]
-    length = 1 + two + three + four
-    head = SHR(word, u64(32))
-    parts = [SHR(AND(head, u64(0x7F << 8 * i)), u64(i)) for i in range(4)]
-    value = SHR(OR(OR(parts[0], parts[1]), OR(parts[2], parts[3])), tf.cast(7 * (4 - length), tf.uint64))
-    return tf.cast(tf.cast(value, tf.int64), tf.int32), length, tf.equal(four * more[3], 0)
 
 
 def varint(word: Tensor, ninth: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_loadops.blocks import fill, groups_of
-from tf_loadops.bytesops.bigendian import reader, word_at
+from tf_loadops.bytesops.bigendian import Reader, word_at
 from tf_loadops.schema import Schema
 from tf_loadops.sql.scan_file import File
 from tf_loadops.sql.scan_layout import TableColumn, TableLayout
@@ -83,32 +83,34 @@ def parse(words: Tensor, pointers: Tensor, sizes: Sizes, rows: Tensor, wanted: W
     Returns:
       The fields.
     """
-    word = reader(words, rows >= 0)
-    records = read_records(word, pointers, sizes, len(wanted.layout.columns))
+    read_at = Reader(words, rows >= 0).word
+    records = read_records(words, rows >= 0, pointers, sizes, len(wanted.layout.columns))
     counts = tf.range(tf.size(pointers)) < rows
     at = [tf.gather(records.at, wanted.positions(group)) for group in wanted.groups]
 
-    read = [None if wanted.is_text(g) else word(part) for g, part in zip(wanted.groups, at, strict=True)]
-    part, bad = _numbers(read, records, wanted)
-    spilled = tf.zeros_like(counts)
+    read = [None if wanted.is_text(g) else read_at(part) for g, part in zip(wanted.groups, at, strict=True)]
+    part, bad = _numbers(read, records, wanted, counts)
+    spilled = tf.constant(False)
     for group, field in zip(wanted.groups, at, strict=True):
-        spilled |= tf.reduce_any(_spilled(field, tf.gather(records.types, wanted.positions(group)), records), axis=0)
-    return Parsed(part, records, tf.reduce_any(tf.stack([~records.ok, spilled, bad]) & counts, axis=1))
+        types = tf.gather(records.types, wanted.positions(group))
+        spilled |= tf.reduce_any(_spilled(field, types, records) & counts)
+    return Parsed(part, records, tf.stack([tf.reduce_any(~records.ok & counts), spilled, bad]))
 
 
 def _spilled(at: Tensor, types: Tensor, records: Records) -> Tensor:
     return at + size_of(types) > records.start + records.inside
 
 
-def _numbers(read: Sequence[Tensor], records: Records, wanted: Wanted) -> tuple[Part, Tensor]:
-    values, valid, bad = [], [], tf.zeros_like(records.ok)
+def _numbers(read: Sequence[Tensor], records: Records, wanted: Wanted, counts: Tensor) -> tuple[Part, Tensor]:
+    """The groups of numbers, and whether one is bad of those that count."""
+    values, valid, bad = [], [], tf.constant(False)
     for group, words in zip(wanted.groups, read, strict=True):
         if words is not None:
             types = tf.gather(records.types, wanted.positions(group))
             numbers = to_numbers(words, types, records.rowid, wanted.declared(group), wanted.schema, group)
             values.append(numbers.values)
             valid.append(numbers.valid)
-            bad |= numbers.bad
+            bad |= tf.reduce_any(numbers.bad & counts)
     return Part(tuple(values), tuple(valid)), bad
 
 
@@ -144,22 +146,21 @@ def finish(
         start = tf.gather(pages, records.start // file.page_size) * file.page_size + records.start % file.page_size
         chains = follow(file, start, records.inside, records.size)
         read = [None if wanted.is_text(g) else _words(words, file, chains, records, wanted, g) for g in wanted.groups]
-        part, wrong = _numbers(read, records, wanted)
+        part, wrong = _numbers(read, records, wanted, tf.ones_like(records.ok))
 
         def data(group: Sequence[int], row: Tensor, at: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
             begin, pieces = segments(file, chains, row, at - tf.gather(records.start, row), lengths)
             return _cut(file.words, begin, pieces, lengths)
 
         texts, ok = _texts(records, data, file, wanted)
-        return _joined(part, texts, wanted), ok & chains.ok & ~tf.reduce_any(wrong)
+        return _joined(part, texts, wanted), ok & chains.ok & ~wrong
 
     part, ok = tf.cond(spilled & ~broken, behind, on_pages)
     return part, ok & ~broken
 
 
 def _first(records: Records, rows: Tensor) -> Records:
-    wide = Records(*(part[..., :rows] for part in records))
-    return wide
+    return Records(*(part[..., :rows] for part in records))
 
 
 def _words(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.bigendian import short_varint, top, varint
+from tf_loadops.bytesops.bigendian import Reader, ShortVarint, top, varint
 from tf_loadops.bytesops.swar import AND, SHR, u64
 
 Tensor = Any
@@ -49,11 +48,12 @@ class Records(NamedTuple):
     ok: Tensor
 
 
-def read_records(word: Callable[[Tensor], Tensor], pointers: Tensor, sizes: Sizes, columns: int) -> Records:
+def read_records(words: Tensor, always: Tensor | None, pointers: Tensor, sizes: Sizes, columns: int) -> Records:
     """Reads the rows' headers.
 
     Args:
-      word: reads the eight bytes from each position on, as `bigendian.reader` does.
+      words: uint64 [n], whole pages, big-endian.
+      always: as for `Reader`.
       pointers: int32 [rows], where the pointers to the rows stand in them.
       sizes: of the pages.
       columns: how many columns the table has.
@@ -64,24 +64,24 @@ def read_records(word: Callable[[Tensor], Tensor], pointers: Tensor, sizes: Size
 
     Source: sqlite.org/fileformat2.html, "B-tree Cell Format" and "Record Format".
     """
+    read = Reader(words, always)
     page = AND(pointers, -sizes.page)
-    cell = page + top(word(pointers), 2)
-    content = top(word(page + sizes.lead), 2, 5)
+    cell = page + top(read.word(pointers), 2)
+    content = top(read.word(page + sizes.lead), 2, 5)
     ok = cell - page >= tf.where(tf.equal(content, 0), 65536, content)
 
-    size, length, short = short_varint(word(cell))
-    at = cell + length
-    rowid, length = varint(word(at), SHR(word(at + 8), u64(56)))
+    size = read.varint(cell)
+    at = cell + size.length
+    rowid, length = varint(read.word(at), SHR(read.word(at + 8), u64(56)))
     start = at + length
-    inside, stored = _on_page(size, sizes.usable)
-    ok &= short & (start + stored <= page + sizes.usable)
+    inside, stored = _on_page(size.value, sizes.usable)
+    ok &= size.short & (start + stored <= page + sizes.usable)
 
-    head, length, short = short_varint(word(start))
-    ok &= short & (length <= head) & (head <= inside)
-    head = tf.where(ok, head, 0)  # keeps positions small from here on
-    end, body_end = start + head, start + size
-    types, fields, ok = _fields(word, start + length, end, body_end, columns, ok)
-    return Records(rowid, start, inside, size, types, fields, ok)
+    head = read.varint(start)
+    ok &= head.short & (head.length <= head.value) & (head.value <= inside)
+    end, body_end = start + tf.where(ok, head.value, 0), start + size.value  # 0 keeps positions small from here on
+    types, fields, ok = _fields(words, start + head.length, end, body_end, columns, ok)
+    return Records(rowid, start, inside, size.value, types, fields, ok)
 
 
 def _on_page(size: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,28 +94,28 @@ def _on_page(size: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _fields(
-    word: Callable[[Tensor], Tensor], at: Tensor, end: Tensor, body_end: Tensor, columns: int, ok: Tensor
+    words: Tensor, at: Tensor, end: Tensor, body_end: Tensor, columns: int, ok: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Types and places of all fields, column by column."""
 
-    def column(j: Tensor, next_word: Tensor, at: Tensor, body: Tensor, ok: Tensor, types: Any, places: Any) -> Any:
-        kind, length, short = short_varint(next_word)
+    def column(j: Tensor, packed: Tensor, at: Tensor, body: Tensor, ok: Tensor, types: Any, places: Any) -> Any:
+        kind = ShortVarint(packed)
         there = at < end
-        size = size_of(kind)
-        good = short & tf.not_equal(kind, 10) & tf.not_equal(kind, 11) & (at + length <= end)
-        good &= body + size <= body_end
+        next_at, next_body = at + kind.length, body + size_of(kind.value)
+        good = kind.short & tf.not_equal(kind.value, 10) & tf.not_equal(kind.value, 11)
+        good &= (next_at <= end) & (next_body <= body_end)
         ok &= good | ~there
         there &= good
-        types = types.write(j, tf.where(there, kind, ABSENT))
+        types = types.write(j, tf.where(there, kind.value, ABSENT))
         places = places.write(j, body)
-        at, body = tf.where(there, at + length, at), tf.where(there, body + size, body)
-        return j + 1, word(at), at, body, ok, types, places
+        at, body = tf.where(there, next_at, at), tf.where(there, next_body, body)
+        return j + 1, ShortVarint.read(words, at).packed, at, body, ok, types, places
 
     # A loop rather than one long expression: XLA would compute the positions of all columns before for each one anew.
-    # And the next word is part of its state, since XLA also computes each of the state's parts by itself: like this
+    # And the next type is part of its state, since XLA also computes each of the state's parts by itself: like this
     # only one of them reads memory.
     arrays = [tf.TensorArray(tf.int32, columns, element_shape=at.shape) for _ in range(2)]
-    state = (tf.constant(0), word(at), at, tf.minimum(end, body_end), ok, *arrays)
+    state = (tf.constant(0), ShortVarint.read(words, at).packed, at, tf.minimum(end, body_end), ok, *arrays)
     _, _, at, body, ok, types, places = tf.while_loop(
         lambda j, *_: j < columns, column, state, maximum_iterations=columns, parallel_iterations=1
     )

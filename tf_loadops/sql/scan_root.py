@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_loadops.bytesops.bigendian import reader, top
+from tf_loadops.bytesops.bigendian import top
 from tf_loadops.sql.scan_file import File
 from tf_loadops.sql.scan_layout import TableLayout
 from tf_loadops.sql.scan_overflow import Chains, bytes_of, follow, words_of
@@ -55,7 +55,7 @@ def _root(file: File, leaves: Leaves, layout: TableLayout) -> tuple[Tensor, Tens
     """The number of the table's root page, from 0, and whether exactly one row of the leaves names it."""
     starts = leaves.pages * file.page_size + leaves.lead + 8
     _, pointers = ranges(starts, starts + 2 * leaves.cells, 2)
-    records = read_records(reader(file.words), pointers, Sizes(file.page_size, file.usable, leaves.lead), 5)
+    records = read_records(file.words, None, pointers, Sizes(file.page_size, file.usable, leaves.lead), 5)
     ok = tf.reduce_all(records.ok) & file.is_utf8
 
     texts = {_TYPE: b"table", _NAME: layout.name.encode(), _TABLE_NAME: layout.name.encode(), _SQL: layout.sql.encode()}

@@ -25,7 +25,7 @@ class Numbers(NamedTuple):
     Attributes:
       values: [rows, columns] in the group's dtype; stand-ins where missing.
       valid: bool [rows, columns].
-      bad: bool [rows], whether the row has a value that is none of the dtype.
+      bad: bool [columns, rows], where a value is none of the dtype.
     """
 
     values: Tensor
@@ -71,7 +71,7 @@ def to_numbers(
         bad |= tf.not_equal(tf.cast(values, tf.int64), integer) & ~missing
     bad |= missing & tf.constant(without_stand_in(schema, group))[:, None]
     values = tf.where(missing, stand_ins(schema, group)[:, None], values)
-    return Numbers(tf.transpose(values), tf.transpose(~missing), tf.reduce_any(bad, axis=0))
+    return Numbers(tf.transpose(values), tf.transpose(~missing), bad)
 
 
 def _complete(types: Tensor, words: Tensor, rowid: Tensor, declared: Sequence[TableColumn]) -> tuple[Tensor, Tensor]:
