@@ -77,7 +77,7 @@ def scanned(path: Path, schema: tlo.Schema, layout: TableLayout | None = None) -
 
 def selected(path: Path, schema: tlo.Schema) -> list[tuple[Any, ...]]:
     """What sqlite3 says: the oracle. Text as bytes."""
-    names = ", ".join(f'"{name}"' for name in schema.names)
+    names = ", ".join('"' + name.replace('"', '""') + '"' for name in schema.names)
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         db.text_factory = bytes
         return db.execute(f"SELECT {names} FROM t").fetchall()

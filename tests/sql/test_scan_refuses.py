@@ -8,9 +8,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.sql.scanning import build, layout_of, scanned, schema_of, selected
+from tests.sql.scanning import build, layout_of, scanned, scanner, schema_of, selected
 from tests.sql.test_scan_rows import INSERT, MIXED, MIXED_SCHEMA, many
-from tf_loadops.sql.scan import scan_table
 
 LOOSE = "CREATE TABLE t (f, d, i, j, b, s)"
 LOOSE_SCHEMA = schema_of(f="float32", d="float64", i="int32", j="int64", b="bool", s="string")
@@ -56,15 +55,15 @@ def test_a_journal_or_log_with_something_in_it(good, suffix):
     assert scanned(good, MIXED_SCHEMA, layout) is not None
 
 
-def test_a_log_that_was_written_back(tmp_path):
-    path = build(tmp_path / "wal.db", "CREATE TABLE t (a REAL)", journal_mode="WAL")
-    schema, layout = schema_of(a="float64"), layout_of(path)
-    db = sqlite3.connect(path)
-    db.execute("INSERT INTO t VALUES (1.5)")
+def test_a_log_that_was_written_back(good):
+    layout, before = layout_of(good), selected(good, MIXED_SCHEMA)
+    db = sqlite3.connect(good)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("DELETE FROM t WHERE id > 0")
     db.commit()
-    assert scanned(path, schema, layout) is None
+    assert scanned(good, MIXED_SCHEMA, layout) is None
     db.close()
-    assert scanned(path, schema, layout) == [(1.5,)]
+    assert scanned(good, MIXED_SCHEMA, layout) == selected(good, MIXED_SCHEMA) != before
 
 
 def test_a_transaction_that_is_under_way(good):
@@ -180,8 +179,7 @@ def test_which_column_is_the_rowid(tmp_path, declared, is_rowid):
 def test_the_file_is_read_again_on_each_call(good):
     layout = layout_of(good)
     path = str(good)
-    scan = lambda: scan_table(tf.constant(path), layout, MIXED_SCHEMA)[0].counts["rows"]  # noqa: E731
-    constant = tf.function(scan, autograph=False)
+    constant = tf.function(lambda: scanner(layout, MIXED_SCHEMA)(tf.constant(path))[0].counts["rows"], autograph=False)
     assert constant().numpy() == 30
     with sqlite3.connect(good) as db:
         db.execute("DELETE FROM t WHERE id > 0")

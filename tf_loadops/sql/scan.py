@@ -9,10 +9,10 @@ import tensorflow as tf
 from tf_loadops.blocks import Blocks, count
 from tf_loadops.schema import Schema
 from tf_loadops.sql.scan_blocks import read_rows
-from tf_loadops.sql.scan_fields import Part
 from tf_loadops.sql.scan_file import read_file
 from tf_loadops.sql.scan_layout import TableLayout
 from tf_loadops.sql.scan_root import find_table
+from tf_loadops.sql.scan_wanted import Part
 
 Tensor = Any
 

@@ -10,11 +10,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.schema import Schema
-from tf_loadops.sql.scan_fields import Parsed, Part, Wanted, finish, parse
+from tf_loadops.sql.scan_fields import Parsed, finish, parse
 from tf_loadops.sql.scan_file import File
 from tf_loadops.sql.scan_layout import TableLayout
 from tf_loadops.sql.scan_pages import Leaves, ranges
 from tf_loadops.sql.scan_records import Sizes
+from tf_loadops.sql.scan_wanted import Part, Wanted
 
 Tensor = Any
 

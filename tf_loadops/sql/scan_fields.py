@@ -5,54 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
-from tf_loadops.blocks import fill, groups_of
 from tf_loadops.bytesops.bigendian import Reader, word_at
-from tf_loadops.schema import Schema
 from tf_loadops.sql.scan_file import File
-from tf_loadops.sql.scan_layout import TableColumn, TableLayout
 from tf_loadops.sql.scan_overflow import Chains, byte_view, follow, reversed_in_words, segments, words_of
 from tf_loadops.sql.scan_pages import ranges
-from tf_loadops.sql.scan_records import ABSENT, FIRST_BLOB, Records, Sizes, read_records, size_of
-from tf_loadops.sql.scan_text import to_strings
+from tf_loadops.sql.scan_records import Records, Sizes, read_records, size_of
+from tf_loadops.sql.scan_text import read_texts
 from tf_loadops.sql.scan_values import to_numbers
+from tf_loadops.sql.scan_wanted import Part, Wanted
 
 Tensor = Any
-
-_TEXT_LIMIT = 1 << 27  # bytes of a block: what is above would take too much memory at once
-
-
-class Part(NamedTuple):
-    """The columns of a block or of the table, by group: [rows, columns of the group]."""
-
-    values: tuple[Tensor, ...]
-    valid: tuple[Tensor, ...]
-
-
-class Wanted(NamedTuple):
-    """What is read of which table: static, and the key of a program."""
-
-    layout: TableLayout
-    schema: Schema
-
-    @property
-    def groups(self) -> list[list[int]]:
-        """The groups of columns that the result has."""
-        return groups_of(self.schema)
-
-    def positions(self, group: Sequence[int]) -> list[int]:
-        """Where the columns of a group stand in the table."""
-        return [self.layout.position(self.schema.columns[i].name) for i in group]
-
-    def declared(self, group: Sequence[int]) -> list[TableColumn]:
-        """The columns of a group as the table has them."""
-        return [self.layout.columns[i] for i in self.positions(group)]
-
-    def is_text(self, group: Sequence[int]) -> bool:
-        """Whether it is a group of strings."""
-        return self.schema.columns[group[0]].dtype == "string"
 
 
 class Parsed(NamedTuple):
@@ -135,11 +99,7 @@ def finish(
     numbers = tf.nest.map_structure(lambda part: part[:rows], parsed.numbers)
 
     def on_pages() -> tuple[Part, Tensor]:
-        def data(group: Sequence[int], row: Tensor, at: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-            del group, row
-            return _cut(words, at, lengths, lengths)
-
-        texts, ok = _texts(records, data, file, wanted)
+        texts, ok = read_texts(records, lambda row, at, lengths: _bytes(words, at, lengths), file.is_utf8, wanted)
         return _joined(numbers, texts, wanted), ok & ~bad
 
     def behind() -> tuple[Part, Tensor]:
@@ -148,11 +108,10 @@ def finish(
         read = [None if wanted.is_text(g) else _words(words, file, chains, records, wanted, g) for g in wanted.groups]
         part, wrong = _numbers(read, records, wanted, tf.ones_like(records.ok))
 
-        def data(group: Sequence[int], row: Tensor, at: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-            begin, pieces = segments(file, chains, row, at - tf.gather(records.start, row), lengths)
-            return _cut(file.words, begin, pieces, lengths)
+        def data(row: Tensor, at: Tensor, lengths: Tensor) -> Tensor:
+            return _bytes(file.words, *segments(file, chains, row, at - tf.gather(records.start, row), lengths))
 
-        texts, ok = _texts(records, data, file, wanted)
+        texts, ok = read_texts(records, data, file.is_utf8, wanted)
         return _joined(part, texts, wanted), ok & chains.ok & ~wrong
 
     part, ok = tf.cond(spilled & ~broken, behind, on_pages)
@@ -177,55 +136,9 @@ def _words(
     return tf.bitcast(tf.tensor_scatter_nd_update(near, spilled, tf.bitcast(read, tf.int64)), tf.uint64)
 
 
-def _texts(records: Records, data: Any, file: File, wanted: Wanted) -> tuple[list[Part], Tensor]:
-    """The groups of strings, each a `Part` of one, and whether all of them are right.
-
-    `data` gives for a group, for rows, places and lengths the bytes of all, one after another, and their lengths.
-    """
-    parts, ok = [], tf.constant(True)
-    for group in (group for group in wanted.groups if wanted.is_text(group)):
-        declared = wanted.declared(group)
-        at, types = (tf.transpose(tf.gather(part, wanted.positions(group))) for part in (records.at, records.types))
-        is_text = (types >= FIRST_BLOB) & tf.equal(types % 2, 1)
-        right = (types >= FIRST_BLOB) | tf.equal(types, 0) | tf.equal(types, ABSENT)
-        ok &= tf.reduce_all(right) & (file.is_utf8 | ~tf.reduce_any(is_text))
-        lengths = tf.reshape(size_of(types), [-1])
-        total = tf.reduce_sum(tf.cast(lengths, tf.int64))
-        ok &= total <= _TEXT_LIMIT
-        lengths = tf.where(ok, lengths, 0)
-        row = tf.reshape(tf.broadcast_to(tf.range(tf.shape(types)[0])[:, None], tf.shape(types)), [-1])
-        strings = tf.reshape(to_strings(*data(group, row, tf.reshape(at, [-1]), lengths)), [-1, len(group)])
-        parts.append(Part((strings,), (types >= FIRST_BLOB,)))
-        absent = tf.equal(types, ABSENT)
-        strings, valid, ok = _with_defaults(strings, types >= FIRST_BLOB, absent, declared, ok)
-        if any(wanted.schema.columns[i].default is not None for i in group):
-            strings = fill(strings, valid, wanted.schema, group)
-        parts[-1] = Part((strings,), (valid,))
-    return parts, ok
-
-
-def _with_defaults(
-    strings: Tensor, valid: Tensor, absent: Tensor, declared: Sequence[TableColumn], ok: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Puts in what rows have that are older than a column; numbers are no text, also as a default or as the rowid."""
-    defaults = [column.default for column in declared]
-    given = np.array([default is not None for default in defaults])
-    number = np.array([isinstance(default, (int, float)) for default in defaults])
-    is_rowid = any(column.is_rowid for column in declared)
-    if number.any():
-        ok &= ~tf.reduce_any(absent & number)
-    if is_rowid:
-        ok &= tf.equal(tf.size(valid), 0)
-    if given.any():
-        texts = [default if isinstance(default, (str, bytes)) else "" for default in defaults]
-        strings = tf.where(absent & given, tf.constant(texts)[None, :], strings)
-        valid |= absent & given
-    return strings, valid, ok
-
-
-def _cut(words: Tensor, begin: Tensor, pieces: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    _, at = ranges(begin, begin + pieces)
-    return tf.gather(byte_view(words), reversed_in_words(at)), lengths
+def _bytes(words: Tensor, begin: Tensor, lengths: Tensor) -> Tensor:
+    """The bytes of pieces of a buffer, one after another."""
+    return tf.gather(byte_view(words), reversed_in_words(ranges(begin, begin + lengths)[1]))
 
 
 def _joined(numbers: Part, texts: Sequence[Part], wanted: Wanted) -> Part:

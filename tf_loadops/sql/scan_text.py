@@ -1,72 +1,72 @@
-"""Pieces of a byte buffer as strings, all at once.
-
-TensorFlow has no op that makes strings of bytes by offsets: `substr` of one large text copies that text for each
-result. But it writes and reads tensors as protocol buffers, and the content of a string tensor in one is the lengths of
-all its strings as varints, and then their bytes.
-"""
+"""Fields of texts and blobs, as strings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from tf_loadops.bytesops.swar import AND, SHR
+from tf_loadops.blocks import fill
+from tf_loadops.bytesops.strings import to_strings
+from tf_loadops.sql.scan_layout import TableColumn
+from tf_loadops.sql.scan_records import ABSENT, FIRST_BLOB, Records, size_of
+from tf_loadops.sql.scan_wanted import Part, Wanted
 
 Tensor = Any
+Data = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-_STRING = b"\x08\x07"  # field 1 of TensorProto, dtype: DT_STRING
-_SHAPE, _DIMENSION, _SIZE, _CONTENT = b"\x12", b"\x12", b"\x08", b"\x22"
+_LIMIT = 1 << 27  # bytes of a block: what is above would take too much memory at once
 
 
-def to_strings(data: Tensor, lengths: Tensor) -> Tensor:
-    """Cuts bytes into strings.
+def read_texts(records: Records, data: Data, is_utf8: Tensor, wanted: Wanted) -> tuple[list[Part], Tensor]:
+    """Reads the groups of strings.
 
     Args:
-      data: uint8 [n], the bytes of all strings, one after another.
-      lengths: int32 [m], how many each string has; they add up to n, and n < 2 ** 30.
+      records: the rows.
+      data: gives, for rows, places and lengths, all int32 [n], the bytes of all, one after another.
+      is_utf8: bool scalar, whether texts are.
+      wanted: what is read.
 
     Returns:
-      string [m].
-
-    Example:
-      >>> to_strings(tf.constant([97, 98, 99], tf.uint8), tf.constant([1, 0, 2])).numpy().tolist()
-      [b'a', b'', b'bc']
-
-    Source: tensorflow/core/framework/tensor.proto; `DecodeStringList` in tensorflow/core/platform.
+      A `Part` for each group of strings, and a bool scalar, whether all of them are right.
     """
-    small = tf.reduce_all(lengths < 128)
-    sizes = tf.cond(small, lambda: tf.cast(lengths, tf.uint8), lambda: _varints(lengths))
-    content = _bytes_of(tf.concat([sizes, data], 0))
-    # tensor_shape { dim { size: m } }: both inner messages are shorter than 128 bytes.
-    count = _bytes_of(_varints(tf.reshape(tf.size(lengths), [1])))
-    dimension = tf.strings.join([_SIZE, count])
-    shape = tf.strings.join([_DIMENSION, _length(dimension), dimension])
-    size = _bytes_of(_varints(tf.reshape(tf.strings.length(content), [1])))
-    proto = tf.strings.join([_STRING, _SHAPE, _length(shape), shape, _CONTENT, size, content])
-    # Without content there is nothing to cut, and the proto would stand for the same anyway.
-    strings = tf.cond(
-        tf.size(lengths) > 0, lambda: tf.io.parse_tensor(proto, tf.string), lambda: tf.zeros([0], tf.string)
-    )
-    return tf.ensure_shape(strings, [None])
+    parts, ok = [], tf.constant(True)
+    for group in (group for group in wanted.groups if wanted.is_text(group)):
+        declared = wanted.declared(group)
+        at, types = (tf.transpose(tf.gather(part, wanted.positions(group))) for part in (records.at, records.types))
+        is_text = (types >= FIRST_BLOB) & tf.equal(types % 2, 1)
+        right = (types >= FIRST_BLOB) | tf.equal(types, 0) | tf.equal(types, ABSENT)
+        ok &= tf.reduce_all(right) & (is_utf8 | ~tf.reduce_any(is_text))
+        lengths = tf.reshape(size_of(types), [-1])
+        total = tf.reduce_sum(tf.cast(lengths, tf.int64))
+        ok &= total <= _LIMIT
+        lengths = tf.where(ok, lengths, 0)
+        row = tf.reshape(tf.broadcast_to(tf.range(tf.shape(types)[0])[:, None], tf.shape(types)), [-1])
+        strings = tf.reshape(to_strings(data(row, tf.reshape(at, [-1]), lengths), lengths), [-1, len(group)])
+        absent = tf.equal(types, ABSENT)
+        strings, valid, ok = _with_defaults(strings, types >= FIRST_BLOB, absent, declared, ok)
+        if any(wanted.schema.columns[i].default is not None for i in group):
+            strings = fill(strings, valid, wanted.schema, group)
+        parts.append(Part((strings,), (valid,)))
+    return parts, ok
 
 
-def _length(text: Tensor) -> Tensor:
-    return tf.gather(tf.constant([bytes([i]) for i in range(32)]), tf.strings.length(text))
-
-
-def _varints(numbers: Tensor) -> Tensor:
-    """The numbers, below 2 ** 31, as varints of protocol buffers: uint8, one after another."""
-    shifts = tf.range(0, 35, 7)
-    groups = tf.where(shifts < 32, SHR(numbers[:, None], tf.minimum(shifts, 31)), 0)
-    more = tf.pad(groups[:, 1:] > 0, [[0, 0], [0, 1]])
-    digits = AND(groups, 127) + tf.where(more, 128, 0)
-    used = tf.concat([tf.ones_like(more[:, :1]), groups[:, 1:] > 0], 1)
-    return tf.cast(tf.boolean_mask(digits, used), tf.uint8)
-
-
-def _bytes_of(data: Tensor) -> Tensor:
-    """Bytes as one string: the end of a serialized tensor, whatever stands in front of them."""
-    written = tf.io.serialize_tensor(data)
-    size = tf.size(data)
-    return tf.strings.substr(written, tf.strings.length(written) - size, size)
+def _with_defaults(
+    strings: Tensor, valid: Tensor, absent: Tensor, declared: Sequence[TableColumn], ok: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Puts in what rows have that are older than a column; numbers are no text, also as a default or as the rowid."""
+    defaults = [column.default for column in declared]
+    given = np.array([default is not None for default in defaults])
+    number = np.array([isinstance(default, (int, float)) for default in defaults])
+    is_rowid = any(column.is_rowid for column in declared)
+    if number.any():
+        ok &= ~tf.reduce_any(absent & number)
+    if is_rowid:
+        ok &= tf.equal(tf.size(valid), 0)
+    if given.any():
+        texts = [default if isinstance(default, (str, bytes)) else "" for default in defaults]
+        strings = tf.where(absent & given, tf.constant(texts)[None, :], strings)
+        valid |= absent & given
+    return strings, valid, ok
