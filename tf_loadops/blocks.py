@@ -41,9 +41,14 @@ def groups_of(schema: Schema) -> list[list[int]]:
 
 def fill(values: Tensor, valid: Tensor, schema: Schema, group: Sequence[int]) -> Tensor:
     """Puts each column's stand-in where there is no valid value."""
+    return tf.where(valid, values, stand_ins(schema, group)[None, :])
+
+
+def stand_ins(schema: Schema, group: Sequence[int]) -> Tensor:
+    """What stands for a missing value in each column of a group, in their dtype."""
     columns = [schema.columns[i] for i in group]
-    stand_in = [_NO_VALUE[c.dtype] if c.default is None else c.default for c in columns]
-    return tf.where(valid, values, tf.constant(stand_in, values.dtype)[None, :])
+    values = [_NO_VALUE[c.dtype] if c.default is None else c.default for c in columns]
+    return tf.constant(values, columns[0].tf_dtype)
 
 
 def without_stand_in(schema: Schema, group: Sequence[int]) -> list[bool]:

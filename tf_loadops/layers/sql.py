@@ -13,7 +13,9 @@ from tf_loadops.layers.loader import Loader, as_source
 from tf_loadops.schema import Schema
 from tf_loadops.sql.infer import infer_query
 from tf_loadops.sql.options import Options, as_params, make_options
-from tf_loadops.sql.reader import as_query, matrix_of, read_sqlite
+from tf_loadops.sql.reader import as_query, matrix_of, read_table
+from tf_loadops.sql.scan_layout import TableLayout
+from tf_loadops.sql.whole import from_json, layout_of, to_json
 from tf_loadops.table import Table
 
 Tensor = Any
@@ -41,8 +43,10 @@ class DatabaseDataLoader(Loader):
       label: name of the column returned beside the result, as `(x, y)`.
       on_bad_row: "raise", "skip" or "null"; see `tlo.read_sqlite`.
       lock_timeout: seconds to wait for a database that a writer has locked.
-      engine: "auto" or "query"; see `tlo.read_sqlite`.
+      engine: "auto", "scan" or "query"; see `tlo.read_sqlite`. "auto" scans where the query is a whole table, or
+        columns of it, and the file has 16 MiB or more.
       sample_rows: how many rows types are inferred from; None for all.
+      layout: what a saved layer knows of the table that the query is all of; found out here otherwise.
       **kwargs: `name` and `dtype` of the layer.
 
     Returns:
@@ -77,6 +81,7 @@ class DatabaseDataLoader(Loader):
         lock_timeout: float = 5.0,
         engine: str = "auto",
         sample_rows: int | None = None,
+        layout: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if not isinstance(query, str):
@@ -89,6 +94,7 @@ class DatabaseDataLoader(Loader):
         self.query = query
         self.params = None if params is None else dict(params)
         self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "lock_timeout": lock_timeout, "engine": engine}
+        self._layout = from_json(layout) if layout is not None else self._found_layout()
         self._options(self.params)  # refuses what makes no sense before the first call
 
     @property
@@ -99,7 +105,8 @@ class DatabaseDataLoader(Loader):
     def read(self, source: Any = None) -> Table:
         """Reads a database; see `tlo.read_sqlite`. A dict holds parameters for the layer's own one."""
         path, params = self._path_and_params(source)
-        return read_sqlite(path, self.query, self.schema, params=params, columns=self._columns(), **self._reading)
+        options = self._options(params)
+        return run(read_table, as_strings(path), as_query(self.query), as_params(params), options)
 
     def parse(self, text: Any) -> Table:
         """Refused: a query has a database and no rows of text.
@@ -122,15 +129,21 @@ class DatabaseDataLoader(Loader):
             return self.own_source(), {**(self.params or {}), **source}
         return self.own_source() if source is None else source, self.params
 
+    def _found_layout(self) -> TableLayout | None:
+        if self.source is None or self._reading["engine"] == "query" or self.params:
+            return None
+        return layout_of(as_source(self.source)[0], self.query, self.schema.select(self._columns()))
+
     def _options(self, params: Mapping[str, Any] | None) -> Options:
-        return make_options(self.schema, self._columns(), params=params, **self._reading)
+        return make_options(self.schema, self._columns(), params=params, layout=self._layout, **self._reading)
 
     def _columns(self) -> list[str]:
         return self.features if self.label is None else [*self.features, self.label]
 
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments."""
-        return {**super().get_config(), "query": self.query, "params": self.params, **self._reading}
+        known = {"query": self.query, "params": self.params, "layout": to_json(self._layout)}
+        return {**super().get_config(), **known, **self._reading}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -60,6 +60,16 @@ def guarded(path: Tensor, texts: Sequence[str] = ()) -> tuple[Tensor, Tensor]:
     return gate(found & is_database & is_whole & is_readable, not_read, (path, header))
 
 
+def file_bytes(header: Tensor) -> Tensor:
+    """The size of a database by its header, int64 scalar."""
+    fields = tf.io.decode_raw(tf.strings.substr(header, [16, 28], [2, 4]), tf.uint8, fixed_length=4)
+    size, pages = tf.unstack(tf.cast(fields, tf.int64))
+    bytes_of_page = size[0] * 256 + size[1]
+    weights = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
+    bytes_of_page = tf.where(tf.equal(bytes_of_page, 1), tf.constant(65536, tf.int64), bytes_of_page)
+    return bytes_of_page * tf.reduce_sum(pages * weights)
+
+
 def uri(path: Tensor, extra: str = "") -> Tensor:
     """The URI that opens a path read-only.
 

@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from tf_loadops.errors import LoadError
 from tf_loadops.schema import Schema
+from tf_loadops.sql.scan_layout import TableLayout
 
 ON_BAD_ROW = ("raise", "skip", "null")
-ENGINES = ("auto", "query")
+ENGINES = ("auto", "scan", "query")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Options:
       schema: the columns to read, in the order of the result.
       on_bad_row: "raise" refuses the result; "skip" leaves the row out; "null" keeps it with its bad values missing.
       lock_timeout: seconds to wait for a database that a writer has locked.
-      engine: "auto" or "query".
+      engine: "auto", "scan" or "query".
       params: the names of the query's parameters.
+      layout: the table that the query is all of, if it is one that can be scanned.
     """
 
     schema: Schema
@@ -32,6 +34,7 @@ class Options:
     lock_timeout: float = 5.0
     engine: str = "auto"
     params: tuple[str, ...] = ()
+    layout: TableLayout | None = None
 
     def __post_init__(self) -> None:
         if self.on_bad_row not in ON_BAD_ROW:
@@ -53,6 +56,7 @@ def make_options(
     lock_timeout: float,
     engine: str,
     params: Mapping[str, Any] | None,
+    layout: TableLayout | None = None,
 ) -> Options:
     """Joins the arguments of `read_sqlite`."""
     if not isinstance(schema, Schema):
@@ -64,7 +68,13 @@ def make_options(
     if columns is not None and not columns:
         raise LoadError("At least one column is read. Received: columns=[].")
     selected = schema if columns is None else schema.select(columns)
-    return Options(selected, on_bad_row, lock_timeout, engine, tuple(params or ()))
+    if engine == "scan" and layout is None:
+        raise LoadError(
+            'engine="scan" reads a whole table, or columns of it: SELECT a, b FROM t. This query is none, or its table '
+            "is a view, virtual, WITHOUT ROWID, or read in the order of an index; or database and query are not known "
+            'when the graph is made. Pass engine="auto".'
+        )
+    return Options(selected, on_bad_row, lock_timeout, engine, tuple(params or ()), layout)
 
 
 def as_params(params: Mapping[str, Any] | None) -> list[Any]:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.blocks import Blocks, concatenated, to_matrix, to_table
-from tf_loadops.compiled import call
+from tf_loadops.blocks import Blocks, concatenated, count, groups_of, to_matrix, to_table
+from tf_loadops.compiled import apart, call
 from tf_loadops.errors import LoadError, gate
 from tf_loadops.inputs import as_strings, run
 from tf_loadops.schema import Schema
 from tf_loadops.sql import messages
-from tf_loadops.sql.guard import guarded
+from tf_loadops.sql.guard import file_bytes, guarded
 from tf_loadops.sql.literals import parameter
 from tf_loadops.sql.options import Options, as_params, make_options
 from tf_loadops.sql.query import bound
 from tf_loadops.sql.rows import fetch
+from tf_loadops.sql.scan import scan_table
+from tf_loadops.sql.scan_layout import TableLayout
 from tf_loadops.sql.select import select
 from tf_loadops.sql.values import bad_rows, parse_values, to_blocks
+from tf_loadops.sql.whole import layout_of
 from tf_loadops.table import Table
 
 Tensor = Any
+
+# Below this SQLite is done before a compiled scan pays; see benchmarks/sqlite_read.py.
+AUTO_BYTES = 16 << 20
 
 
 # Autograph, where a caller's tf.function brings it along, would only slow the tracing of what is graph code already.
@@ -55,7 +62,9 @@ def read_sqlite(
       on_bad_row: what happens to a row with a value that cannot be represented: "raise" refuses the result, "skip"
         leaves the row out, "null" keeps it with those values missing. Such rows are counted.
       lock_timeout: seconds to wait for a database that a writer has locked.
-      engine: "auto" or "query".
+      engine: "query" asks SQLite; "scan" reads the file's pages itself, which is faster for a whole table, and asks
+        SQLite where that is not exact; "auto" picks. The result is the same. A scan needs `db` and `query` as Python
+        values, for `db` (the first) is looked at when the graph is made.
 
     Returns:
       A Table: `columns` and `validity` are dicts of name to Tensor [rows], `counts` holds int64 scalars `rows`,
@@ -80,8 +89,16 @@ def read_sqlite(
 
     Source: sqlite.org/lang_select.html, sqlite.org/datatype3.html.
     """
-    options = make_options(schema, columns, on_bad_row, lock_timeout, engine, params)
+    layout = _layout(db, query, schema, columns) if engine == "scan" else None
+    options = make_options(schema, columns, on_bad_row, lock_timeout, engine, params, layout)
     return run(read_table, as_strings(db), as_query(query), as_params(params), options)
+
+
+def _layout(db: Any, query: Any, schema: Schema, columns: Sequence[str] | None) -> TableLayout | None:
+    first = db[0] if isinstance(db, (list, tuple)) and db else db
+    if not isinstance(first, (str, os.PathLike)) or not isinstance(query, str) or not isinstance(schema, Schema):
+        return None
+    return layout_of(first, query, schema.select(columns) if columns else schema)
 
 
 def as_query(query: Any) -> Tensor:
@@ -124,6 +141,26 @@ def _read(path: Tensor, query: Tensor, *rest: Any) -> Blocks:
 def _read_database(path: Tensor, query: Tensor, literals: Tensor | None, options: Options) -> Blocks:
     schema = options.schema
     path, header = guarded(path, [column.name for column in schema if column.dtype == "string"])
+    if options.layout is None or options.engine == "query":
+        return _by_query(path, header, query, literals, options)
+    worth = tf.constant(True) if options.engine == "scan" else file_bytes(header) >= AUTO_BYTES
+    blocks, exact = tf.cond(worth, lambda: call(_scan, path, static=(options.layout, schema), now=True), lambda: _nothing(schema))
+    return tf.cond(exact, lambda: blocks, lambda: apart(lambda: _by_query(path, header, query, literals, options)))
+
+
+def _scan(path: Tensor, layout: TableLayout, schema: Schema) -> tuple[Blocks, Tensor]:
+    return scan_table(path, layout, schema)
+
+
+def _nothing(schema: Schema) -> tuple[Blocks, Tensor]:
+    groups = groups_of(schema)
+    values = tuple(tf.zeros([0, len(group)], schema.columns[group[0]].tf_dtype) for group in groups)
+    valid = tuple(tf.zeros([0, len(group)], tf.bool) for group in groups)
+    return Blocks(values, valid, count(valid, tf.constant(0, tf.int64), tf.constant(""))), tf.constant(False)
+
+
+def _by_query(path: Tensor, header: Tensor, query: Tensor, literals: Tensor | None, options: Options) -> Blocks:
+    schema = options.schema
     asked, query = query, bound(query, path, options.params, literals)
     fetched = fetch(path, header, select(query, schema), schema, options.lock_timeout)
     failure = lambda: messages.no_result(path, asked, query, schema, fetched, options.lock_timeout)  # noqa: E731

@@ -1,0 +1,91 @@
+"""Queries that are a whole table, or some of its columns: what the table scan can answer in SQLite's place."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.schema import Schema
+from tf_loadops.sql.guard import uri
+from tf_loadops.sql.scan_layout import TableColumn, TableLayout, describe_table
+from tf_loadops.sql.select import quoted
+
+_NAME = r"""(?:[A-Za-z_][A-Za-z0-9_]*|"(?:[^"]|"")+"|`(?:[^`]|``)+`|\[[^\]]+\])"""
+_QUERY = re.compile(
+    rf"\s*SELECT\s+(?P<columns>\*|{_NAME}(?:\s*,\s*{_NAME})*)\s+FROM\s+(?P<table>{_NAME})\s*;?\s*", re.IGNORECASE
+)
+# Words that SQLite reads as something else than a column where they stand alone.
+_NOT_NAMES = {"distinct", "all", "null", "current_date", "current_time", "current_timestamp", "rowid", "oid", "_rowid_"}
+
+
+def layout_of(db: Any, query: str, schema: Schema) -> TableLayout | None:
+    """Describes the table that a query is all of.
+
+    Args:
+      db: path of a database.
+      query: the query.
+      schema: the columns that are read of it.
+
+    Returns:
+      The layout; None where only SQLite can answer: another query, a table that the scan does not read, a column that
+      the query does not give, or rows that SQLite would give in the order of an index.
+    """
+    parsed = _QUERY.fullmatch(query)
+    if parsed is None:
+        return None
+    table = _plain(parsed["table"])
+    names = [_plain(name) for name in re.findall(_NAME, parsed["columns"])]
+    if not _NOT_NAMES.isdisjoint(name.lower() for name in names):
+        return None
+    try:
+        where = uri(tf.constant(os.fspath(db))).numpy().decode(errors="surrogateescape")
+        with contextlib.closing(sqlite3.connect(where, uri=True, timeout=5.0)) as connection:
+            layout = describe_table(connection, table)
+            # As the query engine asks: it may get by with an index that holds the columns, in another order.
+            columns = ", ".join(map(quoted, schema.names))
+            asked = f"SELECT {columns} FROM ({query.strip().removesuffix(';')})"
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")] if layout else []
+    except (sqlite3.Error, sqlite3.Warning):
+        return None  # the query engine says what is wrong
+    if layout is None or len(plan) != 1 or "INDEX" in plan[0].upper():
+        return None
+    given = {name.lower() for name in names} or {column.name.lower() for column in layout.columns}
+    held = given & {column.name.lower() for column in layout.columns}
+    return layout if given == held and {name.lower() for name in schema.names} <= held else None
+
+
+def _plain(name: str) -> str:
+    for opening, closing in ('""', "``", "[]"):
+        if name.startswith(opening):
+            return name[1:-1].replace(closing * 2, closing) if opening != "[" else name[1:-1]
+    return name
+
+
+def to_json(layout: TableLayout | None) -> dict[str, Any] | None:
+    """The layout as a layer's config holds it."""
+    if layout is None:
+        return None
+    document = dataclasses.asdict(layout)
+    for column in document["columns"]:
+        if isinstance(column["default"], bytes):
+            column["default"] = {"blob": column["default"].hex()}
+    return document
+
+
+def from_json(document: Mapping[str, Any] | None) -> TableLayout | None:
+    """What `to_json` wrote."""
+    if document is None:
+        return None
+    columns = []
+    for column in document["columns"]:
+        default = column["default"]
+        default = bytes.fromhex(default["blob"]) if isinstance(default, dict) else default
+        columns.append(TableColumn(column["name"], column["is_rowid"], default))
+    return TableLayout(document["name"], document["sql"], tuple(columns))
