@@ -8,6 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tf_loadops as tlo
 from tests.sql.scanning import build, layout_of, scanned, scanner, schema_of, selected
 from tests.sql.test_scan_rows import INSERT, MIXED, MIXED_SCHEMA, many
 
@@ -151,6 +152,14 @@ def test_a_table_that_is_no_longer_what_was_described(good, change):
 )
 def test_what_is_no_plain_table_is_not_described(tmp_path, statement):
     assert layout_of(build(tmp_path / "odd.db", statement)) is None
+
+
+def test_a_column_that_the_table_lacks(good):
+    with pytest.raises(tlo.LoadError) as refusal:
+        scanned(good, schema_of(nope="int64"))
+    assert str(refusal.value) == (
+        "Table 't' has no column 'nope'. It has: 'id', 'i', 'r', 's', 'b', 'n', 'last'."
+    )
 
 
 @pytest.mark.parametrize(

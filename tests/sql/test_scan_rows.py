@@ -4,8 +4,8 @@ import random
 import sqlite3
 import struct
 
+import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,20 +110,19 @@ def test_an_empty_table(tmp_path):
 
 def test_columns_that_were_added_later(tmp_path):
     added = ["a INT", "b INT DEFAULT 5", "c REAL DEFAULT 2", "d TEXT DEFAULT 'it''s ü'", "e REAL DEFAULT -1.5e3"]
-    added.append("f TEXT DEFAULT 12")
+    added += ["f TEXT DEFAULT 12", "g INT DEFAULT (CAST('7' AS INT))", "É INT DEFAULT 1", "é INT DEFAULT 2"]
     path = build(
         tmp_path / "added.db",
         "CREATE TABLE t (first INT)",
         ("INSERT INTO t VALUES (?)", [(1,), (2,)]),
         *(f"ALTER TABLE t ADD COLUMN {column}" for column in added),
-        "INSERT INTO t VALUES (3, 4, 6, 7.5, 'd', 8, 'f')",
+        "INSERT INTO t VALUES (3, 4, 6, 7.5, 'd', 8, 'f', 9, 10, 11)",
         "INSERT INTO t (first) VALUES (9)",
     )
-    schema = tlo.Schema(
-        [tlo.Column("a", "int32", default=0), *schema_of(b="int64", c="float64", d="string", e="float32", f="string")]
-    )
+    later = schema_of(b="int64", c="float64", d="string", e="float32", f="string", g="int64", é="int64")
+    schema = tlo.Schema([tlo.Column("a", "int32", default=0), *later])
     assert scanned(path, schema) == selected(path, schema)
-    assert scanned(path, schema)[0] == (None, 5, 2.0, "it's ü".encode(), -1500.0, b"12")
+    assert scanned(path, schema)[0] == (None, 5, 2.0, "it's ü".encode(), -1500.0, b"12", 7, 2)
 
 
 def test_more_columns_than_a_byte_counts_and_strange_names(tmp_path):
@@ -147,7 +146,7 @@ def test_floats_and_bools_and_a_statement_longer_than_a_page(tmp_path):
     statement = f"CREATE TABLE t (x /* {'why ' * 1000} */, y, flag)"
     path = build(tmp_path / "f.db", statement, ("INSERT INTO t VALUES (?, ?, ?)", rows), page_size=512)
     schema = tlo.Schema([*schema_of(x="float32", y="float64"), tlo.Column("flag", "bool", default=False)])
-    as_float32 = lambda x: None if x is None else tf.constant(x, tf.float32).numpy().item()  # noqa: E731
+    as_float32 = lambda x: None if x is None else float(np.float32(x))  # noqa: E731
     assert scanned(path, schema) == [(as_float32(x), y, None if f is None else bool(f)) for x, y, f in rows]
 
 

@@ -7,6 +7,11 @@ import dataclasses
 import sqlite3
 from typing import Any
 
+from tf_loadops.errors import LoadError
+
+UNKNOWN = ()
+"""Stands for a default that is not known: a row without the column is then not read."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TableColumn:
@@ -15,7 +20,7 @@ class TableColumn:
     Args:
       name: its name.
       is_rowid: whether it is an alias of the rowid (INTEGER PRIMARY KEY), which rows do not hold.
-      default: what rows hold that are older than the column: None for NULL, an int, float, str or bytes.
+      default: what rows hold that are older than the column: None for NULL, an int, float, str or bytes, or UNKNOWN.
     """
 
     name: str
@@ -39,8 +44,16 @@ class TableLayout:
     columns: tuple[TableColumn, ...]
 
     def position(self, name: str) -> int:
-        """Where a column stands; names differ in more than case, as they do in SQLite."""
-        return [column.name.lower() for column in self.columns].index(name.lower())
+        """Where a column stands.
+
+        Raises:
+          LoadError: if there is none of this name, in any case of its ASCII letters, as SQLite has it.
+        """
+        names = [column.name.encode().lower() for column in self.columns]
+        if name.encode().lower() not in names:
+            shown = ", ".join(repr(column.name) for column in self.columns)
+            raise LoadError(f"Table {self.name!r} has no column {name!r}. It has: {shown}.")
+        return names.index(name.encode().lower())
 
 
 def describe_table(connection: sqlite3.Connection, table: str) -> TableLayout | None:
@@ -89,9 +102,10 @@ def _default(declared: str, default: str) -> Any:
     with contextlib.closing(sqlite3.connect(":memory:")) as memory:
         memory.execute("CREATE TABLE t (a)")
         memory.execute("INSERT INTO t VALUES (1)")
-        try:
-            memory.execute(f"ALTER TABLE t ADD COLUMN b {declared} DEFAULT {default}")
-        except sqlite3.Error:
-            # No column that could have been added to a table with rows, so no row lacks it.
-            return None
-        return memory.execute("SELECT b FROM t").fetchone()[0]
+        for text in (default, f"({default})"):  # the pragma takes parentheses off that some expressions need
+            try:
+                memory.execute(f"ALTER TABLE t ADD COLUMN b {declared} DEFAULT {text}")
+            except sqlite3.Error:
+                continue
+            return memory.execute("SELECT b FROM t").fetchone()[0]
+    return UNKNOWN  # such a column cannot have been added to a table with rows

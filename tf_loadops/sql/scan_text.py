@@ -59,7 +59,7 @@ def _with_defaults(
     """Puts in what rows have that are older than a column; numbers are no text, also as a default or as the rowid."""
     defaults = [column.default for column in declared]
     given = np.array([default is not None for default in defaults])
-    number = np.array([isinstance(default, (int, float)) for default in defaults])
+    number = np.array([default is not None and not isinstance(default, (str, bytes)) for default in defaults])
     is_rowid = any(column.is_rowid for column in declared)
     if number.any():
         ok &= ~tf.reduce_any(absent & number)
