@@ -144,7 +144,11 @@ def _read_database(path: Tensor, query: Tensor, literals: Tensor | None, options
     if options.layout is None or options.engine == "query":
         return _by_query(path, header, query, literals, options)
     worth = tf.constant(True) if options.engine == "scan" else file_bytes(header) >= AUTO_BYTES
-    blocks, exact = tf.cond(worth, lambda: call(_scan, path, static=(options.layout, schema), now=True), lambda: _nothing(schema))
+
+    def scan() -> tuple[Blocks, Tensor]:
+        return call(_scan, path, static=(options.layout, schema), now=True)
+
+    blocks, exact = tf.cond(worth, scan, lambda: _nothing(schema))
     return tf.cond(exact, lambda: blocks, lambda: apart(lambda: _by_query(path, header, query, literals, options)))
 
 
