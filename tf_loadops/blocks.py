@@ -118,6 +118,13 @@ def concatenated(paths: Tensor, schema: Schema, read: Callable[[Tensor], Blocks]
     Returns:
       The blocks of all rows, in the order of the paths; counts are added up.
     """
+    if tf.executing_eagerly():
+        many = [read(path) for path in tf.unstack(paths)]
+        values, valid = (
+            tuple(tf.concat(parts, 0) for parts in zip(*(getattr(one, field) for one in many), strict=True))
+            for field in ("values", "valid")
+        )
+        return Blocks(values, valid, {key: tf.add_n([one.counts[key] for one in many]) for key in COUNTS})
     size = tf.size(paths)
     groups = groups_of(schema)
 

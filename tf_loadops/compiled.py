@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -11,8 +12,8 @@ import tensorflow as tf
 
 Tensor = Any
 
-# Seconds: what a graph takes to build, and what a read op by op takes more than one in a graph. Measured by
-# benchmarks/csv_read.py; only the order of magnitude matters, and results never depend on it.
+# Seconds on two cores: what a graph takes to build, and what a read op by op takes more than one in a graph. Only the
+# order of magnitude matters, and results never depend on it.
 PRICE = 2.0
 A_CALL, A_BYTE = 0.012, 1 / 45e6
 
@@ -20,7 +21,7 @@ A_CALL, A_BYTE = 0.012, 1 / 45e6
 # to a function when it first runs.
 _APART = {"_noinline": True, "_tf_data_function": True}
 
-
+_building = threading.RLock()
 _xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
 
 
@@ -62,7 +63,9 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
     if tf.executing_eagerly() and not (now or due(function, static, A_CALL)):
         return function(*tensors, *static)
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
-    return _graph(function, kinds, static, repr(static), _xla)(*tensors)  # repr: defaults 0.0 and -0.0 are equal
+    with _building:  # or threads that come here together would all build it
+        graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal
+    return graph(*tensors)
 
 
 def due(function: Callable[..., Any], static: tuple[Hashable, ...], cost: float) -> bool:

@@ -21,7 +21,6 @@ AND, OR, XOR = tf.bitwise.bitwise_and, tf.bitwise.bitwise_or, tf.bitwise.bitwise
 NOT, SHL, SHR = tf.bitwise.invert, tf.bitwise.left_shift, tf.bitwise.right_shift
 
 
-
 def u64(value: int) -> Tensor:
     """A uint64 constant; one node for each value in a graph, for there would be hundreds."""
     if tf.executing_eagerly():

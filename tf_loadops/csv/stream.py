@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.errors import LoadError
 from tf_loadops.schema import Dialect
 
 BLOCK_BYTES = 32 << 20
-_LONGEST = 1 << 30  # a record that does not end within so many bytes is taken for a quote that is never closed
+_LONGEST = 128 << 20  # a record that does not end within so many bytes is taken for a quote that is never closed
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
 _BOM = b"\xef\xbb\xbf"
+_NOT_UTF8 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")  # byte order marks of UTF-16 and UTF-32
 
 
 class Text(NamedTuple):
@@ -32,11 +32,11 @@ class Text(NamedTuple):
 
 
 def can_stream(path: str, dialect: Dialect) -> bool:
-    """Whether `texts` reads such a file: plain or gzip, and without comments, whose quotes would not count."""
+    """Whether `texts` reads such a file: UTF-8, plain or gzip, and without comments, whose quotes would not count."""
     if dialect.comment is not None:
         return False
     with tf.io.gfile.GFile(path, "rb") as file:
-        return not file.read(2).startswith(_ZLIB)
+        return not file.read(4).startswith(_ZLIB + _NOT_UTF8)
 
 
 def texts(path: str, dialect: Dialect, block_bytes: int | None = None) -> Iterator[Text]:
@@ -51,7 +51,7 @@ def texts(path: str, dialect: Dialect, block_bytes: int | None = None) -> Iterat
       The parts; none for an empty file.
 
     Raises:
-      LoadError: if gzip data is damaged, or a record does not end within 1 GiB.
+      tf.errors.InvalidArgumentError: if gzip data is damaged, or a record does not end within 128 MiB.
 
     Example:
       >>> import pathlib, tempfile
@@ -63,42 +63,51 @@ def texts(path: str, dialect: Dialect, block_bytes: int | None = None) -> Iterat
     block_bytes = block_bytes or BLOCK_BYTES
     quote = None if dialect.quote is None else dialect.quote.encode()
     header = b"" if dialect.header else None  # None where there is none, b"" until it is found
-    lines, rest, end = 0, b"", False
+    lines, end = 0, False
+    held: list[bytes] = []  # what was read and holds no record end yet
+    odd = False  # whether it ends within quotes
     with tf.io.gfile.GFile(path, "rb") as file:
         stream = _Inflated(path, file) if file.read(2) == _GZIP else file
         file.seek(0)
         while not end:
             more = stream.read(block_bytes)
+            if not lines and not held:
+                more = more.removeprefix(_BOM)
             end = not more
-            rest += more
-            cut = len(rest) if end else _last_record_end(rest, quote)
-            if cut == 0:
-                if len(rest) > _LONGEST:
-                    raise LoadError(
-                        f"{path}:{lines + 1}: the record that begins here does not end within 1 GiB. "
-                        "Close the quote that it opens, or set the dialect's delimiter and quote."
+            cut = len(more) if end else _last_record_end(more, quote, odd)
+            if cut == 0 and not end:
+                held.append(more)
+                odd ^= quote is not None and more.count(quote) % 2 == 1
+                if sum(map(len, held)) > _LONGEST:
+                    raise _refused(
+                        f"{path}:{lines + 1}: the record that begins here, or one soon behind it, does not end within "
+                        "128 MiB. Close the quote that it opens, or set the dialect's delimiter and quote."
                     )
                 continue
-            text, rest = rest[:cut], rest[cut:]
-            if header:
-                yield Text(header + text, lines - header.count(b"\n"))
-            else:
-                yield Text(text, lines)
-                if header is not None:
-                    header = _first_record(text.removeprefix(_BOM), quote)
+            text = b"".join([*held, more[:cut]])
+            held, odd = [more[cut:]], quote is not None and more.count(quote, cut) % 2 == 1
+            if not header and header is not None:
+                header = _first_record(text, quote)
+                if text:
+                    yield Text(text, lines)
+            elif text:
+                yield Text((header or b"") + text, lines - (header or b"").count(b"\n"))
             lines += text.count(b"\n")
 
 
-def _last_record_end(text: bytes, quote: bytes | None) -> int:
-    """The byte behind the last line end outside quotes; 0 if there is none."""
+def _last_record_end(text: bytes, quote: bytes | None, odd: bool) -> int:
+    """The byte behind the last line end outside quotes, of which there was an odd number before; 0 if there is none."""
+    if quote is None:
+        return text.rfind(b"\n") + 1
+    odd ^= text.count(quote) % 2 == 1
     end = len(text)
-    odd = quote is not None and text.count(quote) % 2 == 1
-    while (at := text.rfind(b"\n", 0, end)) >= 0:
-        if quote is not None:
-            odd ^= text.count(quote, at, end) % 2 == 1
+    while end >= 0:
+        start = text.rfind(quote, 0, end)  # no quote stands between here and the end
         if not odd:
-            return at + 1
-        end = at
+            at = text.rfind(b"\n", start + 1, end)
+            if at >= 0:
+                return at + 1
+        odd, end = not odd, start
     return 0
 
 
@@ -127,6 +136,12 @@ class _Inflated:
         try:
             return self._file.read(size)
         except (EOFError, OSError, zlib.error) as error:
-            raise LoadError(
-                f"{self._path}: the gzip data is damaged or cut short ({error}). Fetch or write the file again."
+            raise _refused(
+                f"{self._path}: the gzip data is damaged or cut short; nothing of it was used. "
+                "Fetch or write the file again."
             ) from error
+
+
+def _refused(message: str) -> Exception:
+    """What a reader in the graph would raise."""
+    return tf.errors.InvalidArgumentError(None, None, message)

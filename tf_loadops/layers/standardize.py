@@ -185,13 +185,14 @@ class Standardize(keras.layers.Layer):
         Raises:
           LoadError: if the source is of no known kind, has no rows, or another number of columns than before; or if a
             column has only missing values or holds an infinity.
+          tf.errors.InvalidArgumentError: if a file cannot be read, or an integer is beyond 2**53.
         """
         self._require_statistics("adapt")
         if isinstance(x, Moments):
             moments = x
             require(moments, self.names)
         else:
-            source = open_source(x, batch_size, rows)
+            source = open_source(x, batch_size, rows, self.names)
             self._require(source.columns, (None, source.columns))
             moments = moments_of(source, names=self.names or source.names, state=state, verbose=verbose)
         self._build_once((None, moments.count.shape[0]))
@@ -214,9 +215,10 @@ class Standardize(keras.layers.Layer):
           tf.errors.InvalidArgumentError: at run time, if the new statistics could not be used; the old ones stay.
         """
         self._require_statistics("update")
-        x = exact_integers(tf.convert_to_tensor(x), self.names)
+        x = tf.convert_to_tensor(x)
         self._build_once(tuple(x.shape))
         self._require(x.shape[-1], x.shape)
+        x = exact_integers(x, self.names)
         weights = None
         if self.half_life is not None:
             order = tf.reshape(tf.range(tf.size(x[..., 0])), tf.shape(x)[:-1])

@@ -9,8 +9,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.csv.reader import Layout, matrix_of, run
+from tf_loadops.blocks import to_matrix
+from tf_loadops.csv.engine import parse_text
+from tf_loadops.csv.options import Options
+from tf_loadops.csv.reader import Layout, matrix_of
 from tf_loadops.csv.stream import Text, can_stream, texts
+from tf_loadops.inputs import run
+from tf_loadops.paths import is_regular
 
 _LINE = re.compile(r"\A<text>(?::(\d+))?")
 
@@ -26,26 +31,64 @@ def matrices(loader: Any) -> Iterator[Callable[[], tuple[Any, Any]]]:
 
     Raises:
       tf.errors.InvalidArgumentError: `path:line: …`, as if the file had been read in one piece.
-      LoadError: as `csv.stream.texts`.
     """
-    options = loader.options(allow_empty=True)  # a part may hold nothing but bad rows
+    layout = Layout(tuple(loader.features), None, loader.number_dtype, False)
+    parts = loader.options(allow_empty=True)  # a part may hold nothing but bad rows
 
-    def parse(source: Any, rows: bool) -> Any:
-        layout = Layout(tuple(loader.features), None, loader.number_dtype, rows)
-        return run(matrix_of, source, options, layout)[:2]
+    def whole(path: str) -> Any:
+        return run(matrix_of, tf.constant(path), loader.options(), layout)[:2]
 
     for path in _paths(loader):
-        if not _streams(path, options.schema.dialect):
-            yield functools.partial(parse, tf.constant(path), False)
+        if not _streams(path, parts.schema.dialect):
+            yield functools.partial(whole, path)
             continue
-        for text in texts(path, options.schema.dialect):
-            yield functools.partial(_located, path, text, parse)
+        skipped, rows = False, 0
+        for text in texts(path, parts.schema.dialect):
+            part = _Part(path, text, parts, layout)
+            yield part
+            skipped |= part.rows is None
+            rows += part.rows or 0
+        if not rows and not skipped:
+            yield functools.partial(whole, path)  # refuses it, or not, as the loader is told to
+
+
+class _Part:
+    """Parses one part of a file; knows afterwards how many rows it had."""
+
+    def __init__(self, path: str, text: Text, options: Options, layout: Layout) -> None:
+        self._path, self._text, self._options, self._layout = path, text, options, layout
+        self.rows: int | None = None
+
+    def __call__(self) -> Any:
+        try:
+            matrix, valid = run(_matrix_of_text, tf.constant(self._text.text), self._options, self._layout)
+        except tf.errors.InvalidArgumentError as error:
+            raise self._located(error) from None
+        self.rows = int(matrix.shape[0])
+        return matrix, valid
+
+    def _located(self, error: Any) -> Exception:
+        """Names the file and its line in a refusal, which knows but the text."""
+        found = _LINE.match(error.message)
+        if not found:
+            return error
+        line = "" if found[1] is None else f":{int(found[1]) + self._text.skipped}"
+        message = f"{self._path}{line}{error.message[found.end() :]}"
+        return tf.errors.InvalidArgumentError(error.node_def, error.op, message)
+
+
+def _matrix_of_text(text: Any, options: Options, layout: Layout) -> tuple[Any, Any]:
+    # Not by way of `parse_csv`, which looks at the beginning of a text for what only a file begins with.
+    blocks = parse_text(text, options, tf.constant("<text>"))
+    return to_matrix(blocks, options.selected, layout.features, layout.dtype)
 
 
 def estimated_rows(loader: Any) -> int | None:
     """About how many rows the files hold, by the line ends in the first MiB of each; None if there is no telling."""
     rows = 0.0
     for path in _paths(loader):
+        if not bool(is_regular(tf.constant(path))):
+            return None
         try:
             size = tf.io.gfile.stat(path).length
             with tf.io.gfile.GFile(path, "rb") as file:
@@ -64,20 +107,6 @@ def _paths(loader: Any) -> list[str]:
 
 def _streams(path: str, dialect: Any) -> bool:
     try:
-        return can_stream(path, dialect)
+        return bool(is_regular(tf.constant(path))) and can_stream(path, dialect)
     except tf.errors.OpError:
         return False  # the reader says why it cannot be read
-
-
-def _located(path: str, text: Text, parse: Callable[[Any, bool], Any]) -> Any:
-    """Names the file and its line in a refusal, which knows but the text."""
-    try:
-        return parse(tf.constant(text.text), True)
-    except tf.errors.InvalidArgumentError as error:
-        found = _LINE.match(error.message)
-        if not found:
-            raise
-        line = "" if found[1] is None else f":{int(found[1]) + text.skipped}"
-        raise tf.errors.InvalidArgumentError(
-            error.node_def, error.op, f"{path}{line}{error.message[found.end():]}"
-        ) from None

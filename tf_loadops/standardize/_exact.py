@@ -16,7 +16,7 @@ _LARGEST = 2**53
 
 
 def exact_integers(x: Tensor, names: Sequence[str] | None = None, validity: Tensor | None = None) -> Tensor:
-    """Passes on what float64 holds exactly; other dtypes than int64 and uint64 always, and everything inside XLA.
+    """Turns int64 and uint64 into float64 where that is exact; passes on other dtypes, and everything inside XLA.
 
     Args:
       x: [..., columns].
@@ -24,7 +24,7 @@ def exact_integers(x: Tensor, names: Sequence[str] | None = None, validity: Tens
       validity: bool of `x`'s shape, False where the value does not matter.
 
     Returns:
-      `x`, behind the check.
+      `x`, or its values as float64, behind the check.
 
     Raises:
       tf.errors.InvalidArgumentError: at run time, with the column and the integer.
@@ -48,4 +48,4 @@ def exact_integers(x: Tensor, names: Sequence[str] | None = None, validity: Tens
              "Subtract a constant from the column, or cast it to float64 if rounding is meant."]
         )  # fmt: skip
 
-    return gate(~tf.reduce_any(large), message, x)
+    return tf.cast(gate(~tf.reduce_any(large), message, x), tf.float64)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
@@ -133,8 +134,8 @@ def _valid(x: Tensor, share: Tensor | None, validity: Tensor | None) -> Tensor:
 
 def _flat(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """All axes but the last one made into rows."""
-    # A list of floats is float64, as in Python, not float32.
-    x = tf.convert_to_tensor(x, dtype_hint=tf.float64 if isinstance(x, (list, tuple)) else None)
+    # A list of floats is float64, as in Python, not float32; one of integers is int64.
+    x = tf.convert_to_tensor(np.asarray(x) if isinstance(x, (list, tuple)) and tf.executing_eagerly() else x)
     x = tf.cast(x, tf.uint8) if x.dtype.is_bool else x
     if not (x.dtype.is_floating or x.dtype.is_integer):
         raise LoadError(f"Moments are taken of real numbers. Received: dtype={x.dtype.name}.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.errors import LoadError
+from tf_loadops.errors import LoadError, plainly
 from tf_loadops.standardize.checks import refusal
 from tf_loadops.standardize.moments import Moments
 from tf_loadops.standardize.progress import rows_bar
@@ -49,7 +49,7 @@ def moments_of(
     if state is not None and os.path.exists(state):
         total, seen, batches = _load(state, source.columns)
     saved = time.monotonic()
-    with rows_bar("adapt", source.rows, verbose) as advance:
+    with plainly(), rows_bar("adapt", source.rows, verbose) as advance:
         advance(seen)
         for moments, new_rows, new_batches in source.parts(batches):
             total = total.merge(moments)

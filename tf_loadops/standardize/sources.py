@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_loadops.errors import LoadError
 from tf_loadops.standardize._csv import estimated_rows, matrices
+from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize.moments import Moments
 from tf_loadops.standardize.replicas import merge_replicas, worker_count
 
@@ -35,7 +36,9 @@ class Source(NamedTuple):
     names: list[str] | None = None
 
 
-def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source:
+def open_source(
+    source: Any, batch_size: int, rows: int | None = None, names: list[str] | None = None
+) -> Source:
     """Finds out what `source` is.
 
     Args:
@@ -44,6 +47,7 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
         distributed by the current `tf.distribute` strategy.
       batch_size: the rows that are taken at once from an array or a loader; CSV files are read in parts of 32 MiB.
       rows: the number of rows, if the caller knows what the source cannot tell.
+      names: the columns' names, for messages.
 
     Returns:
       The Source.
@@ -65,7 +69,8 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
             f"Received: {type(source).__name__}."
         )
     if isinstance(source, tf.data.Dataset):
-        return _of_dataset(source, rows, "Map the dataset to the features, for example with ds.map(lambda x, y: x).")
+        fix = "Map the dataset to the features, for example with ds.map(lambda x, y: x)."
+        return _of_dataset(source, rows, names, fix)
     if _is_path(source):
         from tf_loadops.layers.csv import CSVDataLoader
 
@@ -76,9 +81,10 @@ def open_source(source: Any, batch_size: int, rows: int | None = None) -> Source
         dataset = source.dataset(batch_size=batch_size)
         if isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) == 2:
             dataset = dataset.map(lambda x, y: x)  # a loader with a label yields (features, label)
-        opened = _of_dataset(dataset, rows, 'Use a loader with output="matrix".')
-        return opened._replace(names=getattr(source, "features", None))
-    return _of_array(source, batch_size)
+        names = names or getattr(source, "features", None)
+        opened = _of_dataset(dataset, rows, names, 'Use a loader with output="matrix".')
+        return opened._replace(names=names)
+    return _of_array(source, batch_size, names)
 
 
 def _is_path(source: Any) -> bool:
@@ -103,7 +109,7 @@ def _of_csv(loader: Any, rows: int | None) -> Source:
     return Source(len(loader.features), rows or estimated_rows(loader), parts, loader.features)
 
 
-def _of_array(source: Any, batch_size: int) -> Source:
+def _of_array(source: Any, batch_size: int, names: list[str] | None) -> Source:
     x = source if isinstance(source, (np.ndarray, tf.Tensor)) else np.asarray(source)
     if len(x.shape) < 2 or not (tf.as_dtype(x.dtype).is_floating or tf.as_dtype(x.dtype).is_integer or x.dtype == bool):
         raise LoadError(
@@ -118,12 +124,12 @@ def _of_array(source: Any, batch_size: int) -> Source:
     def parts(skip: int) -> Iterator[Step]:
         for start in range(skip * size, len(x), size):
             piece = x[start : start + size]
-            yield Moments.of(tf.convert_to_tensor(piece)), len(piece), 1
+            yield Moments.of(exact_integers(tf.convert_to_tensor(piece), names)), len(piece), 1
 
     return Source(x.shape[-1], len(x), parts)
 
 
-def _of_dataset(dataset: Any, rows: int | None, fix: str) -> Source:
+def _of_dataset(dataset: Any, rows: int | None, names: Sequence[str] | None, fix: str) -> Source:
     spec = dataset.element_spec
     if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is None or spec.shape.rank < 2 or spec.shape[-1] is None:
         raise LoadError(
@@ -131,12 +137,14 @@ def _of_dataset(dataset: Any, rows: int | None, fix: str) -> Source:
             f"Received elements: {spec}. {fix}"
         )
 
+    shown = names and tuple(names)
+
     def parts(skip: int) -> Iterator[Step]:
         iterator = iter(dataset.skip(skip))
         burst = tf.constant(_BURST_VALUES, tf.int64)
         more = True
         while more:
-            moments, done, batches, more = _burst(iterator, Moments.zeros(spec.shape[-1]), burst)
+            moments, done, batches, more = _burst(iterator, Moments.zeros(spec.shape[-1]), burst, shown)
             yield Moments(*moments), int(done), int(batches)
 
     return Source(spec.shape[-1], rows, parts)
@@ -182,7 +190,7 @@ _BURST_VALUES = 1 << 22
 
 
 @tf.function
-def _burst(iterator: Any, moments: Moments, most_values: Any) -> Any:
+def _burst(iterator: Any, moments: Moments, most_values: Any, names: tuple[str, ...] | None) -> Any:
     """Takes batches until a few million values are through, so that the host is asked for little and often enough."""
 
     def go_on(more: Any, values: Any, *_: Any) -> Any:
@@ -192,7 +200,7 @@ def _burst(iterator: Any, moments: Moments, most_values: Any) -> Any:
         following = iterator.get_next_as_optional()
 
         def take() -> Any:
-            x = following.get_value()
+            x = exact_integers(following.get_value(), names)
             size = tf.size(x, tf.int64)
             return True, values + size, rows + tf.shape(x, tf.int64)[0], batches + 1, moments.update(x)
 

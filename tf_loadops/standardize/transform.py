@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
+from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize._xla import compiling
 from tf_loadops.standardize.moments import Moments
 
@@ -43,6 +44,7 @@ def standardize(
 
     Raises:
       LoadError: if `missing` is no such word, or the columns are not those of the moments.
+      tf.errors.InvalidArgumentError: at run time, if an integer is beyond 2**53 (not checked inside XLA).
 
     Example:
       >>> x = tf.constant([[1.0], [3.0], [float("nan")]])
@@ -55,6 +57,7 @@ def standardize(
     require_columns(x, moments)
     if validity is not None:
         validity = tf.convert_to_tensor(validity)
+    x = exact_integers(x, validity=validity)
 
     def plain() -> Tensor:
         return _formula(x, moments, validity, missing, indicator, ddof)
