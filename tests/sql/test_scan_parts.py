@@ -15,7 +15,8 @@ from tf_loadops.sql.scan_values import to_numbers
 @pytest.mark.parametrize(
     ("default", "dtype", "bad"),
     [
-        *(("x", "float64", True), ((), "float64", True), (b"", "float32", True), (1.5, "float64", False), (None, "float32", False)),
+        *(("x", "float64", True), ((), "float64", True), (b"", "float32", True)),
+        *((1.5, "float64", False), (None, "float32", False)),
         *((1.5, "int64", True), (2**31, "int32", True), (2**31, "int64", False), (None, "int64", True)),
         *((2, "bool", True), (1, "bool", False)),
     ],
