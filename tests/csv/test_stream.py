@@ -5,11 +5,12 @@ import gzip
 import io
 
 import pytest
+import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tf_loadops.csv import stream
 from tf_loadops.csv.stream import can_stream, texts
-from tf_loadops.errors import LoadError
 from tf_loadops.schema import Dialect
 
 CELLS = st.text(st.sampled_from('ab1",\n \r'), max_size=6)
@@ -60,7 +61,7 @@ def test_the_header_is_the_first_record_behind_blank_lines_and_a_byte_order_mark
     path = tmp_path / "a.csv"
     path.write_bytes(b'\xef\xbb\xbf\n\n"a\nx",b\n1,2\n3,4\n5,6\n')
     first, *others = texts(str(path), Dialect(), 20)
-    assert first.text == b'\xef\xbb\xbf\n\n"a\nx",b\n1,2\n'
+    assert first.text == b'\n\n"a\nx",b\n1,2\n'
     assert [part.text for part in others] == [b'"a\nx",b\n3,4\n5,6\n']
     assert [part.skipped for part in others] == [3]
 
@@ -82,11 +83,10 @@ def test_an_empty_file_has_no_parts(tmp_path):
 def test_gzip_data_cut_short_is_refused(tmp_path):
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:-9])
-    with pytest.raises(LoadError) as error:
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
         list(texts(str(path), Dialect()))
-    assert str(error.value) == (
-        f"{path}: the gzip data is damaged or cut short (Compressed file ended before the end-of-stream marker was "
-        "reached). Fetch or write the file again."
+    assert error.value.message == (
+        f"{path}: the gzip data is damaged or cut short; nothing of it was used. Fetch or write the file again."
     )
 
 
@@ -97,9 +97,25 @@ def test_gzip_data_cut_short_is_refused(tmp_path):
         (gzip.compress(b"a\n"), Dialect(), True),
         (b"x\x9c...", Dialect(), False),
         (b"a,b\n", Dialect(comment="#"), False),
+        (b"\xff\xfea\0", Dialect(), False),
     ],
+    ids=["plain", "gzip", "zlib", "comments", "UTF-16"],
 )
 def test_what_can_be_read_in_parts(tmp_path, data, dialect, expected):
     path = tmp_path / "a.csv"
     path.write_bytes(data)
     assert can_stream(str(path), dialect) is expected
+
+
+def test_a_quote_that_is_never_closed_is_refused_in_bounded_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "_LONGEST", 100_000)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'a,b\n1,2\n3,"4\n' + b"1.5,2.5\n" * 100_000)
+    parts = texts(str(path), Dialect(), 1_000)
+    assert next(parts).text == b"a,b\n1,2\n"
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        next(parts)
+    assert error.value.message == (
+        f"{path}:3: the record that begins here, or one soon behind it, does not end within 128 MiB. Close the quote "
+        "that it opens, or set the dialect's delimiter and quote."
+    )

@@ -234,3 +234,69 @@ def test_a_missing_file_is_refused_as_by_the_reader(tmp_path):
         f"{tmp_path}/no.csv: no such file. Check the path; a relative one starts at the working directory of the "
         "process."
     )
+
+
+HEADER = ["a,b\n", "", "a,b\nx,1\ny,2\n", "\n\n\n\n"]
+
+
+@pytest.mark.parametrize("text", HEADER)
+@pytest.mark.parametrize("allow_empty", [False, True])
+def test_a_file_without_a_row_is_refused_like_by_the_loader(tmp_path, text, allow_empty):
+    good, other = tmp_path / "good.csv", tmp_path / "other.csv"
+    good.write_text("a,b\n1,2\n3,4\n")
+    other.write_text(text)
+    schema = tlo.Schema([tlo.Column("a", "float64"), tlo.Column("b", "float64")])
+    loader = tlo.CSVDataLoader([good, other], schema=schema, on_bad_row="skip", allow_empty=allow_empty)
+    layer = Standardize()
+    try:
+        expected = loader.read().counts["rows"].numpy()
+    except tf.errors.InvalidArgumentError as refusal:
+        with pytest.raises(tf.errors.InvalidArgumentError) as error:
+            layer.adapt(loader)
+        assert error.value.message == refusal.message
+        assert str(other) in refusal.message
+    else:
+        assert (allow_empty, expected) == (True, 2)
+        layer.adapt(loader)
+        assert layer.moments.mean.numpy().tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["a.csv\0b", "/dev/zero"])
+def test_paths_that_are_no_files_are_refused(tmp_path, name):
+    (tmp_path / "a.csv").write_text("p\n1\n2\n")
+    loader = tlo.CSVDataLoader(str(tmp_path / name), schema=tlo.Schema([tlo.Column("p", "float64")]))
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        Standardize().adapt(loader)
+    assert error.value.message.endswith(
+        ": no regular file: it lies in /dev or /proc, or its name holds a NUL. Give the path of a file."
+    )
+
+
+def test_only_a_file_begins_with_marks(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BLOCK_BYTES", 8)
+    path = tmp_path / "a.csv"
+    schema = tlo.Schema([tlo.Column("a", "float64"), tlo.Column("b", "float64")], dialect=tlo.Dialect(header=False))
+    path.write_bytes(b"\xef\xbb\xbf1,2\n3,4\nx\x9c,6\n7,8\n")
+    layer = Standardize()
+    layer.adapt(tlo.CSVDataLoader(path, schema=schema, on_bad_row="skip"))
+    assert layer.moments.count.numpy().tolist() == [3, 3]
+    path.write_bytes(b"1,2\n3,4\n\xef\xbb\xbf5,6\n7,8\n")
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        layer.adapt(tlo.CSVDataLoader(path, schema=schema))
+    with pytest.raises(tf.errors.InvalidArgumentError) as expected:
+        tlo.CSVDataLoader(path, schema=schema).read()
+    assert error.value.message == expected.value.message
+    assert error.value.message.startswith(f"{path}:3: column 'a': ")
+
+
+@pytest.mark.parametrize("source", [[[2**53 + 1, 1]], np.array([[1, 2], [2**60, 3]])], ids=["list", "array"])
+@pytest.mark.parametrize("dataset", [False, True])
+def test_integers_that_float64_would_round_are_refused_by_name(source, dataset):
+    data = tf.data.Dataset.from_tensor_slices(source).batch(1) if dataset else source
+    layer = Standardize(names=["id", "size"])
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        layer.adapt(data)
+    assert error.value.message == (
+        f"column 'id': the integer {np.max(source)} is beyond 2**53, where float64 no longer holds every integer. "
+        "Subtract a constant from the column, or cast it to float64 if rounding is meant."
+    )

@@ -58,7 +58,7 @@ def texts(path: str, dialect: Dialect, block_bytes: int | None = None) -> Iterat
       >>> file = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
       >>> _ = file.write_bytes(b'a,b\n1,"x\ny"\n2,z\n')
       >>> [part.text for part in texts(str(file), Dialect(), block_bytes=9)]
-      [b'a,b\n1,"x\ny"\n', b'a,b\n2,z\n']
+      [b'a,b\n', b'a,b\n1,"x\ny"\n2,z\n']
     """
     block_bytes = block_bytes or BLOCK_BYTES
     quote = None if dialect.quote is None else dialect.quote.encode()
