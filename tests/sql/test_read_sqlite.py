@@ -207,7 +207,7 @@ def test_path_query_and_data_are_looked_at_on_every_call(tmp_path):
     ("arguments", "text"),
     [
         ({"on_bad_row": "drop"}, "Expected one of raise, skip, null. Received: on_bad_row='drop'."),
-        ({"engine": "fast"}, "Expected one of auto, query. Received: engine='fast'."),
+        ({"engine": "fast"}, "Expected one of auto, scan, query. Received: engine='fast'."),
         ({"lock_timeout": -1}, "lock_timeout is from 0 to 3600 seconds. Received: lock_timeout=-1."),
         ({"columns": "price"}, "columns is a sequence of names. Received: columns='price'."),
         ({"columns": []}, "At least one column is read. Received: columns=[]."),

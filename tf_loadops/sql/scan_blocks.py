@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_loadops.compiled import xla
 from tf_loadops.schema import Schema
 from tf_loadops.sql.scan_fields import Parsed, finish, parse
 from tf_loadops.sql.scan_file import File
@@ -21,8 +22,6 @@ Tensor = Any
 
 _WINDOW = 1 << 20  # bytes of pages that a block may have
 _FIELDS = 3 << 15  # fields that it may have
-
-_COMPILED = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
 
 
 def read_rows(file: File, leaves: Leaves, layout: TableLayout, schema: Schema) -> tuple[Part, Tensor]:
@@ -83,7 +82,7 @@ def _block(
     pages = tf.concat([pages, tf.zeros([_WINDOW // file.page_size - tf.size(pages)], tf.int32)], 0)
     words = tf.ensure_shape(tf.reshape(tf.gather(by_page, pages), [-1]), [_WINDOW // 8])
     pointers = tf.ensure_shape(tf.concat([pointers, tf.zeros([height - rows], tf.int32)], 0), [height])
-    parsed = _program(wanted, height, _COMPILED)(words, pointers, sizes, rows)
+    parsed = _program(wanted, height, xla())(words, pointers, sizes, rows)
     return finish(file, pages, words, parsed, rows, wanted)
 
 
