@@ -64,6 +64,20 @@ def in_graph(path: str, query: str, schema: tlo.Schema, **more: Any) -> Callable
     return lambda: load(db)[0]
 
 
+def as_layer(path: str, query: str, schema: tlo.Schema, engine: str) -> Callable[[], Any]:
+    numbers = [c.name for c in schema if c.is_numeric]
+    layer = tlo.DatabaseDataLoader(path, query, schema=schema, output="columns", engine=engine)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+    def load(db: Any) -> Any:
+        columns = layer(db)
+        texts = [tensor for tensor in columns.values() if tensor.dtype == tf.string]
+        return tf.stack([columns[name] for name in numbers], axis=1), texts
+
+    db = tf.constant(path)
+    return lambda: load(db)[0]
+
+
 def candidates(path: str, names: list[str]) -> dict[str, Callable[[], Any]]:
     """Every way to read all columns and to have the numbers as one float32 tensor."""
     query = "SELECT * FROM t"
@@ -109,7 +123,7 @@ def candidates(path: str, names: list[str]) -> dict[str, Callable[[], Any]]:
         "polars.read_database_uri": polars,
         "SqlDataset.batch": sql_dataset,
         "tf_loadops, query": in_graph(path, query, schema, engine="query"),
-        "tf_loadops, auto": in_graph(path, query, schema),
+        "tf_loadops, scan": as_layer(path, query, schema, "scan"),
     }
 
 
