@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,7 +35,8 @@ def asset(path: str) -> tf.saved_model.Asset:
             f"{path}: there is no such file. Signature 'embedded' carries a copy of it; check the path that source=... "
             "or the loader names."
         )
-    for log in (f"{path}-wal", f"{path}-journal"):
+    target = path if "://" in path else os.path.realpath(path)  # SQLite keeps its logs beside the target of a link
+    for log in (f"{target}-wal", f"{target}-journal"):
         if tf.io.gfile.exists(log) and tf.io.gfile.stat(log).length:
             raise LoadError(
                 f"{path}: a copy of it would lack what is in {log}. Let the programs that write the database end, or "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import sqlite3
 
 import numpy as np
@@ -104,6 +106,8 @@ OTHERS = [
     "SELECT price FROM items",  # SQLite reads the index, in the order of prices
     "SELECT rowid FROM items",
     "SELECT nothing FROM items",
+    "SELECT price, PRICE FROM items",
+    "SELECT * FROM items\u00a0",
 ]
 
 
@@ -136,10 +140,15 @@ def test_a_layout_goes_through_json(db):
     with contextlib.closing(sqlite3.connect(db)) as shop:
         shop.execute("ALTER TABLE items ADD COLUMN raw BLOB DEFAULT x'00ff'")
         shop.commit()
+        shop.execute("CREATE TABLE dated (id INT, made TEXT DEFAULT CURRENT_TIMESTAMP)")
+        shop.commit()
     layout = whole.layout_of(db, "SELECT * FROM items", SCHEMA)
     assert layout is not None
     assert layout.columns[-1].default == b"\x00\xff"
-    assert whole.from_json(whole.to_json(layout)) == layout
+    dated = whole.layout_of(db, "SELECT * FROM dated", tlo.Schema([tlo.Column("id", "int64")]))
+    assert dated is not None
+    for known in (layout, dated):
+        assert whole.from_json(json.loads(json.dumps(whole.to_json(known)))) == known
     assert whole.from_json(whole.to_json(None)) is None
 
 
@@ -154,3 +163,34 @@ def test_an_exported_scan_reads_the_file_anew_and_sees_a_changed_table(db, tmp_p
             shop.commit()
         found = read(path=tf.constant([str(db)]))["output"].numpy()[:, 1].tolist()
         assert found == [1.5, 4.0, 20.0, 0.0]
+
+
+def test_a_log_beside_the_target_of_a_link_is_seen(db, tmp_path):
+    link = tmp_path / "links" / "x.db"
+    link.parent.mkdir()
+    os.symlink(db, link)
+    schema = SCHEMA.select(["id", "price", "stock"])
+    loader = tlo.DatabaseDataLoader(link, "SELECT * FROM items", schema=schema, engine="scan")
+    writer = sqlite3.connect(db)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("INSERT INTO items VALUES (11, 3.5, 'new', 4)")
+    writer.commit()
+    assert loader(None).numpy()[:, 0].tolist() == [1, 2, 7, 9, 11]
+    writer.close()
+
+
+def test_parameters_that_the_query_lacks_are_refused(db):
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        tlo.read_sqlite(db, "SELECT * FROM items", SCHEMA, params={"id": 5}, engine="scan")
+    assert error.value.message == (
+        f"{db}: params holds 'id', but the query has no parameter of this name. Correct one of them: "
+        "SELECT * FROM items"
+    )
+
+
+def test_a_scan_in_a_tf_function_whose_database_is_known(db):
+    @tf.function(autograph=False)
+    def load():
+        return tlo.read_sqlite(db, "SELECT * FROM items", SCHEMA.select(["id", "price", "stock"]), engine="scan")
+
+    assert load().columns["id"].numpy().tolist() == [1, 2, 7, 9]

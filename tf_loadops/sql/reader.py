@@ -14,11 +14,11 @@ from tf_loadops.errors import LoadError, gate
 from tf_loadops.inputs import as_strings, run
 from tf_loadops.schema import Schema
 from tf_loadops.sql import messages
-from tf_loadops.sql.guard import file_bytes, guarded
+from tf_loadops.sql.guard import file_bytes, guarded, uri
 from tf_loadops.sql.literals import parameter
 from tf_loadops.sql.options import Options, as_params, make_options
 from tf_loadops.sql.query import bound
-from tf_loadops.sql.rows import fetch
+from tf_loadops.sql.rows import fetch, text_of
 from tf_loadops.sql.scan import scan_table
 from tf_loadops.sql.scan_layout import TableLayout
 from tf_loadops.sql.select import select
@@ -62,9 +62,10 @@ def read_sqlite(
       on_bad_row: what happens to a row with a value that cannot be represented: "raise" refuses the result, "skip"
         leaves the row out, "null" keeps it with those values missing. Such rows are counted.
       lock_timeout: seconds to wait for a database that a writer has locked.
-      engine: "query" asks SQLite; "scan" reads the file's pages itself, which is faster for a whole table, and asks
-        SQLite where that is not exact; "auto" picks. The result is the same. A scan needs `db` and `query` as Python
-        values, for `db` (the first) is looked at when the graph is made.
+      engine: "query" (and "auto", here) asks SQLite; "scan" reads the file's pages itself, which is faster for a whole
+        table, and asks SQLite where that is not exact. The rows are the same; without ORDER BY their order may differ
+        where an index was made later. A scan needs `db` and `query` as Python values, for `db` (the first) is looked
+        at when the graph is made. `DatabaseDataLoader` picks by itself.
 
     Returns:
       A Table: `columns` and `validity` are dicts of name to Tensor [rows], `counts` holds int64 scalars `rows`,
@@ -141,7 +142,7 @@ def _read(path: Tensor, query: Tensor, *rest: Any) -> Blocks:
 def _read_database(path: Tensor, query: Tensor, literals: Tensor | None, options: Options) -> Blocks:
     schema = options.schema
     path, header = guarded(path, [column.name for column in schema if column.dtype == "string"])
-    if options.layout is None or options.engine == "query":
+    if options.layout is None or options.engine == "query" or options.params:
         return _by_query(path, header, query, literals, options)
     worth = tf.constant(True) if options.engine == "scan" else file_bytes(header) >= AUTO_BYTES
 
@@ -153,6 +154,8 @@ def _read_database(path: Tensor, query: Tensor, literals: Tensor | None, options
 
 
 def _scan(path: Tensor, layout: TableLayout, schema: Schema) -> tuple[Blocks, Tensor]:
+    # Beside the target of a link, not beside the link, lies what tells of a transaction.
+    path = text_of(uri(path), tf.constant("SELECT file FROM pragma_database_list WHERE name = 'main'"))
     return scan_table(path, layout, schema)
 
 

@@ -3,10 +3,9 @@
 What is guaranteed about writers. SQLite readers take a lock, which no TensorFlow op can. Instead the scan looks, before
 and after it reads the file, whether there is a rollback journal or a write-ahead log with anything in it, and whether
 the header (with its change counter) stayed the same. A transaction that began or ended in between shows in one of
-these, so the result is that of one state of the database or is not exact. Not seen are: journal_mode OFF and MEMORY,
-which leave no file; a transaction that spills pages into the file and is rolled back, all between the two looks; in WAL
-mode a transaction that is written, checkpointed and its log removed, all between the two looks; and the journal of a
-database that is opened through a symbolic link, since SQLite keeps it beside the link's target.
+these, so the result is that of one state of the database or is not exact. A database in WAL mode is never scanned, for
+a log that is written back need not show. Not seen are: journal_mode OFF and MEMORY, which leave no file; and a
+transaction that spills pages into the file and is rolled back, all between the two looks.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.bigendian import top, word_at
-from tf_loadops.paths import attempt, fresh
+from tf_loadops.paths import attempt, escaped, fresh
 
 Tensor = Any
 
@@ -50,7 +49,7 @@ def read_file(path: Tensor) -> File:
     """Reads a database whole, in one go.
 
     Args:
-      path: string scalar.
+      path: string scalar, no symbolic link: journals lie beside a link's target.
 
     Returns:
       The file. It is not `ok` if it cannot be read, is no SQLite file, is not whole, has 2 GiB or more, or may have
@@ -95,9 +94,11 @@ def _parsed(header: Tensor) -> _Header:
     page_size = tf.where(tf.equal(page_size, 1), 65536, page_size)
     is_power = tf.equal(tf.bitwise.bitwise_and(page_size, page_size - 1), 0) & (page_size >= 512)
     usable = page_size - number(20, 1)
-    # Versions above 2 promise nothing to a reader of today; 1 and 2 differ in the log alone, which was looked at.
     known = tf.equal(number(21, 3), 0x402020)  # fractions that never changed
-    known &= (number(18, 1) <= 2) & (number(19, 1) <= 2) & (number(44, 4) >= 1) & (number(44, 4) <= 4)
+    # Versions above 2 promise nothing to a reader of today. Version 2 is a log: what it writes back into the file while
+    # that is read need not show in the header.
+    known &= tf.equal(number(18, 1), 1) & tf.equal(number(19, 1), 1)
+    known &= (number(44, 4) >= 1) & (number(44, 4) <= 4)
     pages = tf.cast(number(28, 4), tf.int64)
     total = pages * tf.cast(page_size, tf.int64)
     # Lengths of strings and all positions here are int32. (2 GiB would also be held in memory twice.)
@@ -123,7 +124,9 @@ def _look(path: Tensor) -> tuple[Tensor, Tensor]:
     end = tf.data.Dataset.from_tensors((tf.constant("end"), tf.constant("")))
     found, heads = seen.concatenate(end).batch(4).get_single_element()
     header = tf.where(tf.equal(found[0], ""), heads[0], "")
-    return header, tf.reduce_all(tf.equal(found, "") | tf.equal(found, "end"))
+    # One that may not be read must not pass for one that is not there.
+    beside = tf.io.matching_files(tf.strings.join([escaped(path), "-[jw]*"]))
+    return header, tf.reduce_all(tf.equal(found, "") | tf.equal(found, "end")) & tf.equal(tf.size(beside), 0)
 
 
 def _padded(text: Tensor, size: Tensor) -> Tensor:

@@ -13,14 +13,16 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.schema import Schema
-from tf_loadops.sql.guard import uri
-from tf_loadops.sql.scan_layout import TableColumn, TableLayout, describe_table
+from tf_loadops.sql.guard import guarded, uri
+from tf_loadops.sql.scan_layout import UNKNOWN, TableColumn, TableLayout, describe_table
 from tf_loadops.sql.select import quoted
 
 _NAME = r"""(?:[A-Za-z_][A-Za-z0-9_]*|"(?:[^"]|"")+"|`(?:[^`]|``)+`|\[[^\]]+\])"""
 _QUERY = re.compile(
-    rf"\s*SELECT\s+(?P<columns>\*|{_NAME}(?:\s*,\s*{_NAME})*)\s+FROM\s+(?P<table>{_NAME})\s*;?\s*", re.IGNORECASE
+    rf"\s*SELECT\s+(?P<columns>\*|{_NAME}(?:\s*,\s*{_NAME})*)\s+FROM\s+(?P<table>{_NAME})\s*;?\s*",
+    re.IGNORECASE | re.ASCII,
 )
+_SPACE = " \t\n\r\f\v"
 # Words that SQLite reads as something else than a column where they stand alone.
 _NOT_NAMES = {"distinct", "all", "null", "current_date", "current_time", "current_timestamp", "rowid", "oid", "_rowid_"}
 
@@ -42,19 +44,22 @@ def layout_of(db: Any, query: str, schema: Schema) -> TableLayout | None:
         return None
     table = _plain(parsed["table"])
     names = [_plain(name) for name in re.findall(_NAME, parsed["columns"])]
-    if not _NOT_NAMES.isdisjoint(name.lower() for name in names):
+    lower = [name.lower() for name in names]
+    if not _NOT_NAMES.isdisjoint(lower) or len(set(lower)) < len(lower):
         return None
     try:
-        where = uri(tf.constant(os.fspath(db))).numpy().decode(errors="surrogateescape")
+        with tf.init_scope():  # a tf.function may be under construction
+            opened, _ = guarded(tf.constant(os.fspath(db)))
+            where = uri(opened).numpy().decode(errors="surrogateescape")
         with contextlib.closing(sqlite3.connect(where, uri=True, timeout=5.0)) as connection:
             layout = describe_table(connection, table)
             # As the query engine asks: it may get by with an index that holds the columns, in another order.
             columns = ", ".join(map(quoted, schema.names))
-            asked = f"SELECT {columns} FROM ({query.strip().removesuffix(';')})"
+            asked = f"SELECT {columns} FROM ({query.strip(_SPACE).removesuffix(';')})"
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")] if layout else []
-    except (sqlite3.Error, sqlite3.Warning):
+    except (sqlite3.Error, sqlite3.Warning, tf.errors.InvalidArgumentError):
         return None  # the query engine says what is wrong
-    if layout is None or len(plan) != 1 or "INDEX" in plan[0].upper():
+    if layout is None or len(plan) != 1 or re.search(" USING (COVERING )?INDEX ", plan[0]):
         return None
     given = {name.lower() for name in names} or {column.name.lower() for column in layout.columns}
     held = given & {column.name.lower() for column in layout.columns}
@@ -74,7 +79,9 @@ def to_json(layout: TableLayout | None) -> dict[str, Any] | None:
         return None
     document = dataclasses.asdict(layout)
     for column in document["columns"]:
-        if isinstance(column["default"], bytes):
+        if column["default"] == UNKNOWN:
+            column["default"] = {"unknown": True}
+        elif isinstance(column["default"], bytes):
             column["default"] = {"blob": column["default"].hex()}
     return document
 
@@ -86,6 +93,7 @@ def from_json(document: Mapping[str, Any] | None) -> TableLayout | None:
     columns = []
     for column in document["columns"]:
         default = column["default"]
-        default = bytes.fromhex(default["blob"]) if isinstance(default, dict) else default
+        if isinstance(default, dict):
+            default = UNKNOWN if "unknown" in default else bytes.fromhex(default["blob"])
         columns.append(TableColumn(column["name"], column["is_rowid"], default))
     return TableLayout(document["name"], document["sql"], tuple(columns))
