@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import csv
 import functools
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,10 +16,11 @@ import tensorflow as tf
 from tf_loadops.csv.fields import split_fields
 from tf_loadops.csv.records import Records, split_records
 from tf_loadops.csv.sniff import sniff_delimiter, sniff_header
+from tf_loadops.csv.stream import can_stream, texts
 from tf_loadops.csv.text import decode, examine, inflate
 from tf_loadops.csv.values import matches
 from tf_loadops.errors import LoadError, message_of
-from tf_loadops.paths import read_bytes
+from tf_loadops.paths import is_regular, read_bytes
 from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema, as_words
 
 _HEAD = 1 << 16  # characters looked at to find delimiter and header
@@ -39,19 +41,30 @@ def infer_csv(
     Dialect("\1" if delimiter is None else delimiter, True, quote, comment)  # refuses what makes no sense
     words = NUMERIC_NA if na_values is None else tuple(word.strip() for word in as_words(na_values))
     try:
-        content = decode(inflate(read_bytes(tf.constant(path)), tf.constant(path)), tf.constant(path))
-        examine(content, quote, tf.constant(path))
-        head = _head_records(content.numpy(), delimiter, quote, comment)
-        delimiter = sniff_delimiter(head, path) if delimiter is None else delimiter
-        rows = head[delimiter] if isinstance(head, dict) else head
-        if not rows:
-            raise LoadError(f"{path}: the file is empty, or holds only blank lines and comments.")
-        header = sniff_header(rows, words) if header is None else header
-        dialect = Dialect(delimiter, header, quote, comment)
-        names, seen, kinds = _survey(content, path, dialect, words, sample_rows)
+        for content in _contents(path, quote, comment, sample_rows):
+            examine(content, quote, tf.constant(path))
+            head = _head_records(content.numpy(), delimiter, quote, comment)
+            char = sniff_delimiter(head, path) if delimiter is None else delimiter
+            rows = head[char] if isinstance(head, dict) else head
+            if not rows:
+                raise LoadError(f"{path}: the file is empty, or holds only blank lines and comments.")
+            dialect = Dialect(char, sniff_header(rows, words) if header is None else header, quote, comment)
+            names, seen, kinds = _survey(content, path, dialect, words, sample_rows)
+            if sample_rows is not None and seen >= sample_rows:
+                break
     except tf.errors.InvalidArgumentError as error:
         raise LoadError(message_of(error)) from None
     return _schema(path, names, seen, kinds, dialect, na_values, sample_rows)
+
+
+def _contents(path: str, quote: str | None, comment: str | None, sample_rows: int | None) -> Iterator[Any]:
+    """The file's text; and before it, where only a sample is asked for, its beginning, which may do."""
+    whole = Dialect("\1", header=False, quote=quote, comment=comment)
+    if sample_rows is not None and bool(is_regular(tf.constant(path))):
+        with contextlib.suppress(tf.errors.OpError):  # the reader says why it cannot be read
+            if can_stream(path, whole) and (part := next(texts(path, whole), None)) is not None:
+                yield tf.constant(part.text)
+    yield decode(inflate(read_bytes(tf.constant(path)), tf.constant(path)), tf.constant(path))
 
 
 def _head_records(content: bytes, delimiter: str | None, quote: str | None, comment: str | None) -> Any:

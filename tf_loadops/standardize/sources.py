@@ -74,7 +74,8 @@ def open_source(
     if _is_path(source):
         from tf_loadops.layers.csv import CSVDataLoader
 
-        source = CSVDataLoader(source, dtype="float64")
+        # Every number fits float64, so that the first rows tell enough; text further on is refused with its line.
+        source = CSVDataLoader(source, dtype="float64", sample_rows=_SAMPLE_ROWS)
     if _is_csv_loader(source):
         return _of_csv(source, rows)
     if callable(getattr(source, "dataset", None)):
@@ -186,6 +187,7 @@ def _component_specs(dataset: Any) -> Any:
 
 
 _ARRAY_VALUES = 1 << 26
+_SAMPLE_ROWS = 10_000
 _BURST_VALUES = 1 << 22
 
 
