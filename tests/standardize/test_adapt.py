@@ -114,10 +114,19 @@ def test_going_on_in_an_array(tmp_path, monkeypatch):
     state = tmp_path / "state.json"
     half = Moments.of(X[:500])
     fields = {name: [value.hex() for value in field.numpy().tolist()] for name, field in half._asdict().items()}
-    state.write_text(json.dumps({"rows": 500, "batches": 5, "moments": fields}))
+    document = {"rows": 500, "batches": 5, "unit": "batches of 100 rows", "moments": fields}
+    state.write_text(json.dumps(document))
     layer = Standardize()
     layer.adapt(X, state=state, batch_size=100)
     _require(layer)
+    state.write_text(json.dumps(document))
+    with pytest.raises(LoadError) as refused:
+        layer.adapt(X, state=state, batch_size=50)
+    assert str(refused.value) == (
+        f"{state}: counts batches of 100 rows, but this pass takes batches of 50 rows. Remove it, or go on as the pass "
+        "that kept it."
+    )
+    assert json.loads(state.read_text()) == document
 
 
 def test_state_files_of_something_else(tmp_path):
@@ -127,7 +136,7 @@ def test_state_files_of_something_else(tmp_path):
         Standardize().adapt(X, state=state)
     assert str(refused.value) == f"{state}: is no state file of an earlier pass: 'moments'. Remove it."
     fields = {name: [0.0.hex()] for name in Moments._fields}
-    state.write_text(json.dumps({"rows": 1, "batches": 1, "moments": fields}))
+    state.write_text(json.dumps({"rows": 1, "batches": 1, "unit": "", "moments": fields}))
     with pytest.raises(LoadError) as refused:
         Standardize().adapt(X, state=state)
     assert str(refused.value) == (

@@ -24,6 +24,7 @@ from tf_loadops.paths import is_regular, read_bytes
 from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema, as_words
 
 _HEAD = 1 << 16  # characters looked at to find delimiter and header
+_BEGINNINGS = (1 << 20, 16 << 20)  # bytes of a file in which a sample of its rows is looked for
 
 
 def infer_csv(
@@ -62,8 +63,9 @@ def _contents(path: str, quote: str | None, comment: str | None, sample_rows: in
     whole = Dialect("\1", header=False, quote=quote, comment=comment)
     if sample_rows is not None and bool(is_regular(tf.constant(path))):
         with contextlib.suppress(tf.errors.OpError):  # the reader says why it cannot be read
-            if can_stream(path, whole) and (part := next(texts(path, whole), None)) is not None:
-                yield tf.constant(part.text)
+            for size in _BEGINNINGS if can_stream(path, whole) else ():
+                if (part := next(texts(path, whole, size), None)) is not None:
+                    yield tf.constant(part.text)
     yield decode(inflate(read_bytes(tf.constant(path)), tf.constant(path)), tf.constant(path))
 
 

@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tf_loadops.schema import Dialect
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 16 << 20
 _LONGEST = 128 << 20  # a record that does not end within so many bytes is taken for a quote that is never closed
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"x\x01", b"x^", b"x\x9c", b"x\xda")
@@ -66,7 +67,7 @@ def texts(path: str, dialect: Dialect, block_bytes: int | None = None) -> Iterat
     lines, end = 0, False
     held: list[bytes] = []  # what was read and holds no record end yet
     odd = False  # whether it ends within quotes
-    with tf.io.gfile.GFile(path, "rb") as file:
+    with _opened(path) as file:
         stream = _Inflated(path, file) if file.read(2) == _GZIP else file
         file.seek(0)
         while not end:
@@ -77,29 +78,41 @@ def texts(path: str, dialect: Dialect, block_bytes: int | None = None) -> Iterat
             cut = len(more) if end else _last_record_end(more, quote, odd)
             if cut == 0 and not end:
                 held.append(more)
-                odd ^= quote is not None and more.count(quote) % 2 == 1
+                odd ^= _odd(more, quote)
                 if sum(map(len, held)) > _LONGEST:
                     raise _refused(
                         f"{path}:{lines + 1}: the record that begins here, or one soon behind it, does not end within "
                         "128 MiB. Close the quote that it opens, or set the dialect's delimiter and quote."
                     )
                 continue
-            text = b"".join([*held, more[:cut]])
-            held, odd = [more[cut:]], quote is not None and more.count(quote, cut) % 2 == 1
-            if not header and header is not None:
+            # Joined at once: a part is large, and each copy of it takes as long as reading it did.
+            text = b"".join([header or b"", *held, memoryview(more)[:cut]])
+            known = len(header or b"")
+            held = [more[cut:]]
+            odd = _odd(held[0], quote)
+            skipped = lines - text.count(b"\n", 0, known)
+            # Several times as fast as bytes.count.
+            lines = skipped + int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))
+            if len(text) > known:
+                yield Text(text, skipped)
+            if header == b"":
                 header = _first_record(text, quote)
-                if text:
-                    yield Text(text, lines)
-            elif text:
-                yield Text((header or b"") + text, lines - (header or b"").count(b"\n"))
-            lines += text.count(b"\n")
+
+
+def _opened(path: str) -> Any:
+    """The file; TensorFlow's own way to it takes four times as long, and is needed for its own file systems only."""
+    return tf.io.gfile.GFile(path, "rb") if "://" in path else open(path, "rb")
+
+
+def _odd(text: bytes, quote: bytes | None) -> bool:
+    return quote is not None and quote in text and text.count(quote) % 2 == 1
 
 
 def _last_record_end(text: bytes, quote: bytes | None, odd: bool) -> int:
     """The byte behind the last line end outside quotes, of which there was an odd number before; 0 if there is none."""
     if quote is None:
         return text.rfind(b"\n") + 1
-    odd ^= text.count(quote) % 2 == 1
+    odd ^= _odd(text, quote)
     end = len(text)
     while end >= 0:
         start = text.rfind(quote, 0, end)  # no quote stands between here and the end
@@ -120,7 +133,7 @@ def _first_record(text: bytes, quote: bytes | None) -> bytes:
     while True:
         at = text.find(b"\n", end)
         record = text[start:] if at < 0 else text[start : at + 1]
-        if at < 0 or quote is None or record.count(quote) % 2 == 0:
+        if at < 0 or not _odd(record, quote):
             return record if record.endswith(b"\n") or not record else record + b"\n"
         end = at + 1
 

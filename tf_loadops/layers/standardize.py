@@ -176,7 +176,7 @@ class Standardize(keras.layers.Layer):
             `dataset(batch_size=...)`), a path or list of paths of CSV files, a dataset distributed by the current
             `tf.distribute` strategy, or ready-made `Moments`.
           reset: whether to forget earlier statistics first; False adds to them.
-          batch_size: the rows taken at once from an array or a loader; CSV files are read in parts of 32 MiB.
+          batch_size: the rows taken at once from an array or a loader; CSV files are read in parts of 16 MiB.
           rows: the number of rows to expect, for the time left, where the source does not tell.
           state: a file in which the statistics so far are kept during the pass, so that a second `adapt` with the same
             source and file goes on where the first was interrupted. It is removed at the end.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf_loadops.blocks import to_matrix
@@ -43,8 +45,7 @@ def matrices(loader: Any) -> Iterator[Callable[[], tuple[Any, Any]]]:
             yield functools.partial(whole, path)
             continue
         skipped, rows = False, 0
-        for text in texts(path, parts.schema.dialect):
-            part = _Part(path, text, parts, layout)
+        for part in _ahead(_Part(path, text, parts, layout) for text in texts(path, parts.schema.dialect)):
             yield part
             skipped |= part.rows is None
             rows += part.rows or 0
@@ -52,16 +53,27 @@ def matrices(loader: Any) -> Iterator[Callable[[], tuple[Any, Any]]]:
             yield functools.partial(whole, path)  # refuses it, or not, as the loader is told to
 
 
+def _ahead(parts: Iterator[_Part]) -> Iterator[_Part]:
+    """The same parts, each made by a second thread while its predecessor is at work."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, parts, None)
+        while (part := following.result()) is not None:
+            following = thread.submit(next, parts, None)
+            yield part
+
+
 class _Part:
     """Parses one part of a file; knows afterwards how many rows it had."""
 
     def __init__(self, path: str, text: Text, options: Options, layout: Layout) -> None:
-        self._path, self._text, self._options, self._layout = path, text, options, layout
+        self._path, self._skipped, self._options, self._layout = path, text.skipped, options, layout
+        # By way of an array, as TensorFlow copies large bytes many times over.
+        self._text = tf.constant(np.array(text.text, object))
         self.rows: int | None = None
 
     def __call__(self) -> Any:
         try:
-            matrix, valid = run(_matrix_of_text, tf.constant(self._text.text), self._options, self._layout)
+            matrix, valid = run(_matrix_of_text, self._text, self._options, self._layout)
         except tf.errors.InvalidArgumentError as error:
             raise self._located(error) from None
         self.rows = int(matrix.shape[0])
@@ -72,7 +84,7 @@ class _Part:
         found = _LINE.match(error.message)
         if not found:
             return error
-        line = "" if found[1] is None else f":{int(found[1]) + self._text.skipped}"
+        line = "" if found[1] is None else f":{int(found[1]) + self._skipped}"
         message = f"{self._path}{line}{error.message[found.end() :]}"
         return tf.errors.InvalidArgumentError(error.node_def, error.op, message)
 

@@ -47,7 +47,7 @@ def moments_of(
     """
     total, seen, batches = Moments.zeros(source.columns), 0, 0
     if state is not None and os.path.exists(state):
-        total, seen, batches = _load(state, source.columns)
+        total, seen, batches = _load(state, source)
     saved = time.monotonic()
     with plainly(), rows_bar("adapt", source.rows, verbose) as advance:
         advance(seen)
@@ -56,7 +56,7 @@ def moments_of(
             seen, batches = seen + new_rows, batches + new_batches
             advance(new_rows)
             if state is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
-                _save(state, total, seen, batches)
+                _save(state, total, seen, batches, source.unit)
                 saved = time.monotonic()
     require(total, names)
     if state is not None and os.path.exists(state):
@@ -71,26 +71,32 @@ def require(moments: Moments, names: list[str] | None) -> None:
         raise LoadError(message().numpy().decode())
 
 
-def _save(path: Any, moments: Moments, rows: int, batches: int) -> None:
+def _save(path: Any, moments: Moments, rows: int, batches: int, unit: str) -> None:
     document = {name: [value.hex() for value in field.numpy().tolist()] for name, field in moments._asdict().items()}
     partial = f"{os.fspath(path)}.partial"
     with open(partial, "w", encoding="utf-8") as file:
-        json.dump({"rows": rows, "batches": batches, "moments": document}, file)
+        json.dump({"rows": rows, "batches": batches, "unit": unit, "moments": document}, file)
     os.replace(partial, path)
 
 
-def _load(path: Any, columns: int) -> tuple[Moments, int, int]:
+def _load(path: Any, source: Source) -> tuple[Moments, int, int]:
     try:
         with open(path, encoding="utf-8") as file:
             document = json.load(file)
         fields = {name: [float.fromhex(v) for v in values] for name, values in document["moments"].items()}
         moments = Moments(**{name: tf.constant(values, tf.float64) for name, values in fields.items()})
         rows, batches = int(document["rows"]), int(document["batches"])
+        unit = document["unit"]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise LoadError(f"{os.fspath(path)}: is no state file of an earlier pass: {error}. Remove it.") from error
-    if any(field.shape != [columns] for field in moments):
+    if any(field.shape != [source.columns] for field in moments):
         raise LoadError(
             f"{os.fspath(path)}: holds the statistics of {moments.count.shape[0]} columns, but the source has "
-            f"{columns}. Remove it, or pass the source it belongs to."
+            f"{source.columns}. Remove it, or pass the source it belongs to."
+        )
+    if unit != source.unit:
+        raise LoadError(
+            f"{os.fspath(path)}: counts {unit}, but this pass takes {source.unit}. Remove it, or go on as the pass "
+            "that kept it."
         )
     return moments, rows, batches

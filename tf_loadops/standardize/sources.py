@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_loadops.csv.stream import BLOCK_BYTES
 from tf_loadops.errors import LoadError
 from tf_loadops.standardize._csv import estimated_rows, matrices
 from tf_loadops.standardize._exact import exact_integers
@@ -28,12 +29,14 @@ class Source(NamedTuple):
       parts: given how many batches to skip, yields `(moments, rows, batches)` of the parts that follow, each a few
         million values large.
       names: the columns' names, None if not known.
+      unit: what a batch is, so that a pass goes on only where one of the same batches stopped.
     """
 
     columns: int
     rows: int | None
     parts: Callable[[int], Iterator[Step]]
     names: list[str] | None = None
+    unit: str = "batches of a dataset"
 
 
 def open_source(
@@ -45,7 +48,7 @@ def open_source(
       source: a matrix [rows, columns] (array, tensor, or what `numpy.asarray` takes), a `tf.data.Dataset` of such
         batches, a loader (whatever has `dataset(batch_size=...)`), a path or list of paths of CSV files, or a dataset
         distributed by the current `tf.distribute` strategy.
-      batch_size: the rows that are taken at once from an array or a loader; CSV files are read in parts of 32 MiB.
+      batch_size: the rows that are taken at once from an array or a loader; CSV files are read in parts of 16 MiB.
       rows: the number of rows, if the caller knows what the source cannot tell.
       names: the columns' names, for messages.
 
@@ -84,7 +87,7 @@ def open_source(
             dataset = dataset.map(lambda x, y: x)  # a loader with a label yields (features, label)
         names = names or getattr(source, "features", None)
         opened = _of_dataset(dataset, rows, names, 'Use a loader with output="matrix".')
-        return opened._replace(names=names)
+        return opened._replace(names=names, unit=f"batches of {batch_size} rows")
     return _of_array(source, batch_size, names)
 
 
@@ -107,7 +110,8 @@ def _of_csv(loader: Any, rows: int | None) -> Source:
             x, _ = load()
             yield Moments.of(x), x.shape[0], 1
 
-    return Source(len(loader.features), rows or estimated_rows(loader), parts, loader.features)
+    unit = f"parts of {BLOCK_BYTES >> 20} MiB"
+    return Source(len(loader.features), rows or estimated_rows(loader), parts, loader.features, unit)
 
 
 def _of_array(source: Any, batch_size: int, names: list[str] | None) -> Source:
@@ -127,7 +131,7 @@ def _of_array(source: Any, batch_size: int, names: list[str] | None) -> Source:
             piece = x[start : start + size]
             yield Moments.of(exact_integers(tf.convert_to_tensor(piece), names)), len(piece), 1
 
-    return Source(x.shape[-1], len(x), parts)
+    return Source(x.shape[-1], len(x), parts, unit=f"batches of {size} rows")
 
 
 def _of_dataset(dataset: Any, rows: int | None, names: Sequence[str] | None, fix: str) -> Source:
