@@ -98,6 +98,11 @@ def apart(function: Callable[[], Any]) -> Any:
     return tf.function(function, autograph=False, experimental_attributes=_APART)()
 
 
+def in_flight() -> int:
+    """How many rounds of a loop run at once: twice the processors, so that one computes where another waits."""
+    return 2 * max(2, os.cpu_count() or 2)
+
+
 @functools.lru_cache(maxsize=256)
 def _spent(function: Callable[..., Any], static: tuple[Hashable, ...], shown: str) -> list[float]:
     del function, static, shown

@@ -9,14 +9,13 @@ all files and at most two block programs for a list of column types.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import SHL, repeat, u64
-from tf_loadops.compiled import apart, xla
+from tf_loadops.compiled import apart, in_flight, xla
 from tf_loadops.csv.numeric_chunks import LIMIT, Window, cut, look, window
 from tf_loadops.csv.numeric_long import pack_long, read_long, unpack_long
 from tf_loadops.csv.numeric_patch import patch
@@ -142,7 +141,7 @@ class _Engine:
             return i + 1, tf.where(found, high, end), arrays, oks.write(i, tf.stack([ok & found, ~gaps]))
 
         state = (tf.constant(0), offset, self._arrays(), oks)
-        _, _, arrays, oks = tf.while_loop(lambda i, low, *_: low < end, body, state, parallel_iterations=_parallel())
+        _, _, arrays, oks = tf.while_loop(lambda i, low, *_: low < end, body, state, parallel_iterations=in_flight())
         table = tf.nest.map_structure(lambda array: array.concat(), arrays)
         clean, complete = tf.unstack(tf.reduce_all(oks.stack(), 0))
         return table, start_ok & clean, ~complete
@@ -225,11 +224,6 @@ class _Engine:
         field = tf.reshape(some[:, None] * self.fields + self.wanted, [-1])
         groups = tf.reduce_sum(tf.gather(places.group, field) - tf.gather(places.group, field - 1))
         return SHL(groups, places.shift) > _SHORT * tf.size(field, tf.int64)
-
-
-def _parallel() -> int:
-    # Twice the processors: while one chunk waits for its separators, another computes.
-    return 2 * max(2, os.cpu_count() or 2)
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_loadops.compiled import in_flight
 from tf_loadops.errors import LoadError
 from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize._merge import corrected, merge, quotient, zeros
@@ -51,7 +52,7 @@ def _parts(x: Tensor, weights: Tensor | None, validity: Tensor | None) -> tuple[
             merged = merge(fields, of_part(*part))
             return start + size, tuple(tf.ensure_shape(field, x.shape[1:]) for field in merged)
 
-        return tf.while_loop(lambda start, _: start < end, step, (start, fields), parallel_iterations=1)
+        return tf.while_loop(lambda start, _: start < end, step, (start, fields), parallel_iterations=in_flight())
 
     if weights is None and validity is None and x.shape[1] and x.shape[1] <= _MOST_COLUMNS:
         size = strip_rows(x.shape[1])
