@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError, plainly
 
 Tensor = Any
+Tool = TypeVar("Tool", bound=Callable[..., Any])
 
 
 def as_strings(value: Any) -> Tensor:
@@ -34,3 +36,14 @@ def run(function: Callable[..., Any], source: Tensor, *more: Any) -> Any:
         return function(source, *more)
     with plainly():
         return function(source, *more)
+
+
+def at_once(tool: Tool) -> Tool:
+    """Runs an eager tool eagerly also where a function is being traced, in which a loader may be made."""
+
+    @functools.wraps(tool)
+    def eager(*arguments: Any, **named: Any) -> Any:
+        with tf.init_scope():
+            return tool(*arguments, **named)
+
+    return cast(Tool, eager)

@@ -19,7 +19,7 @@ def fresh(path: Tensor) -> Tensor:
 
     TensorFlow evaluates a read of a constant path once, when it optimises the graph, and keeps the result for ever,
     also when the path is an argument and an outer function passes a constant. A path that seems to depend on the
-    clock is never constant.
+    length of a queue is never constant. (The clock would do, but TensorFlow forbids it where determinism is asked for.)
 
     Args:
       path: string tensor of any shape.
@@ -31,7 +31,10 @@ def fresh(path: Tensor) -> Tensor:
       >>> fresh(tf.constant("a.csv")).numpy()
       b'a.csv'
     """
-    return tf.where(tf.timestamp() < 0.0, tf.zeros_like(path), path)
+    if tf.executing_eagerly():
+        return path
+    length = tf.raw_ops.StageSize(dtypes=[tf.int32], shared_name="tf_loadops_always_empty")
+    return tf.where(length < 0, tf.zeros_like(path), path)
 
 
 def read_bytes(path: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """A program that calls signatures of SavedModels in a process that has TensorFlow and nothing else.
 
+Determinism is asked for, which forbids whatever depends on the clock or on chance.
+
 Its arguments are two JSON files: the jobs, and where the results go. A job is either "replace", two
 paths, or "remove", a path, or a call: a "name", a "directory", a "signature" and its "inputs". The result by that name
 is either "outputs" or "error".
@@ -16,6 +18,7 @@ import tensorflow as tf  # noqa: E402
 
 
 def main(jobs_path: str, results_path: str) -> None:
+    tf.config.experimental.enable_op_determinism()
     with open(jobs_path) as file:
         jobs = json.load(file)
     loaded, results = {}, {}

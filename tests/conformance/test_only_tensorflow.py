@@ -1,4 +1,4 @@
-"""A SavedModel that was moved does the same in a process that has TensorFlow and nothing else."""
+"""A SavedModel that was moved does the same in a process that has TensorFlow and nothing else, and is deterministic."""
 
 import pytest
 

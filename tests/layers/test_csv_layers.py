@@ -55,6 +55,11 @@ def same(found: Any, expected: Any) -> None:
 NAN = float("nan")
 
 
+def test_a_loader_made_in_a_function_looks_at_its_file_while_that_is_traced(numbers: pathlib.Path) -> None:
+    made = tf.function(lambda: CSVDataLoader(numbers, **GENERAL)(None), autograph=False)
+    same(made(), [[1, 2], [3, 4], [5, 6]])
+
+
 def test_a_matrix_of_chosen_columns_and_a_label(file: pathlib.Path) -> None:
     x, y = CSVDataLoader(file, features=["ok", "n", "x"], label="y")(None)
     same(x, [[1, 1, 1.5], [0, 2, NAN], [1, 3, -2.5]])

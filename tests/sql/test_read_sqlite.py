@@ -238,3 +238,9 @@ def test_arguments_that_make_no_sense(arguments, text):
     with pytest.raises(tlo.LoadError) as caught:
         tlo.read_sqlite(**{"db": "a.db", "query": "SELECT 1", "schema": PRICES, **arguments})
     assert str(caught.value) == text
+
+
+def test_a_loader_made_in_a_function_looks_at_its_database_while_that_is_traced(tmp_path):
+    db = make(tmp_path / "t.db", "CREATE TABLE t (a REAL, b INT)", {"t": [(1.5, 2)]})
+    made = tf.function(lambda: tlo.DatabaseDataLoader(db, "SELECT a, b FROM t")(None), autograph=False)
+    assert made().numpy().tolist() == [[1.5, 2.0]]

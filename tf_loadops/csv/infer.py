@@ -20,6 +20,7 @@ from tf_loadops.csv.stream import can_stream, texts
 from tf_loadops.csv.text import decode, examine, inflate
 from tf_loadops.csv.values import matches
 from tf_loadops.errors import LoadError, message_of
+from tf_loadops.inputs import at_once
 from tf_loadops.paths import is_regular, read_bytes
 from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema, as_words
 
@@ -27,6 +28,7 @@ _HEAD = 1 << 16  # characters looked at to find delimiter and header
 _BEGINNINGS = (1 << 20, 16 << 20)  # bytes of a file in which a sample of its rows is looked for
 
 
+@at_once
 def infer_csv(
     path: str | os.PathLike[str],
     *,

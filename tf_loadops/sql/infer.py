@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError, message_of
+from tf_loadops.inputs import at_once
 from tf_loadops.schema import Column, Schema
 from tf_loadops.sql.guard import guarded, uri
 from tf_loadops.sql.literals import parameter
@@ -24,6 +25,7 @@ _EXACT = 2**53  # integers up to here are float64s
 _AT_ONCE = 300  # columns: SQLite takes 2000 expressions in a SELECT
 
 
+@at_once
 def infer_query(db: Any, query: str, params: Mapping[str, Any] | None = None, sample_rows: int | None = None) -> Schema:
     """Finds the names and types of a query's columns; `tlo.infer_schema((db, query))` comes here.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ class Fetched(NamedTuple):
       done: bool scalar, whether it ran to its end.
       locked: bool scalar, whether it did not because of a lock.
       strikes: int32 scalar, how often it failed on a database that could be read, 2 at most.
+      pauses: int32 scalar, how often it failed in all.
       opened: string scalar, the URI that was opened.
       parts: [rows, columns] of float64, int64 or string for each group of columns, and int64 [rows, marks] behind them;
         without rows unless `done`.
@@ -39,6 +41,7 @@ class Fetched(NamedTuple):
     done: Tensor
     locked: Tensor
     strikes: Tensor
+    pauses: Tensor
     opened: Tensor
     parts: tuple[Tensor, ...]
 
@@ -56,7 +59,7 @@ def fetch(path: Tensor, header: Tensor, statement: Tensor, schema: Schema, timeo
     Returns:
       What it gave: everything, or nothing.
     """
-    end = tf.timestamp() + timeout
+    most_pauses = math.ceil(timeout / _PAUSE * 1e6)  # a clock is forbidden where determinism is asked for
     kinds = _kinds(schema)
     empty = tuple(tf.zeros([0, width], dtype) for dtype, width in kinds)
     # Read without regard to locks and logs, which shows what is in the way otherwise.
@@ -65,26 +68,30 @@ def fetch(path: Tensor, header: Tensor, statement: Tensor, schema: Schema, timeo
     def step(state: Fetched) -> tuple[Fetched]:
         parts, done = _tried(state.opened, statement, schema, empty)
 
-        def failed() -> tuple[Tensor, Tensor, Tensor]:
+        def failed() -> tuple[Tensor, ...]:
             is_readable, would_be = runs(state.opened, PROBE), runs(unlocked, PROBE)
             # Where it cannot write, SQLite opens a database with a log, but without a log file, only if told so.
             no_log = is_wal(header) & ~is_readable & would_be & ~_beside(path, "-wal")
             locked = ~is_readable & would_be & ~no_log
-            is_late = tf.timestamp() >= end
+            is_late = state.pauses >= most_pauses
             _slept(tf.where(locked & ~is_late, tf.constant(_PAUSE, tf.int64), tf.constant(0, tf.int64)))
             more = tf.where(no_log, 0, tf.where(locked, tf.where(is_late, 2, 0), 1))
-            return locked, state.strikes + more, tf.where(no_log, unlocked, state.opened)
+            return locked, state.strikes + more, state.pauses + 1, tf.where(no_log, unlocked, state.opened)
 
-        locked, strikes, opened = tf.cond(done, lambda: (tf.constant(False), state.strikes, state.opened), failed)
-        return (Fetched(done, locked, strikes, opened, parts),)
+        def over() -> tuple[Tensor, ...]:
+            return tf.constant(False), state.strikes, state.pauses, state.opened
+
+        locked, strikes, pauses, opened = tf.cond(done, over, failed)
+        return (Fetched(done, locked, strikes, pauses, opened, parts),)
 
     def goes_on(state: Fetched) -> Tensor:
         # It may fail once because of a lock that went while it was looked for; twice is no chance.
         return ~state.done & (state.strikes < 2)
 
     scalar = tf.TensorShape([])
-    shapes = Fetched(scalar, scalar, scalar, scalar, tuple(tf.TensorShape([None, width]) for _, width in kinds))
-    start = Fetched(tf.constant(False), tf.constant(False), tf.constant(0), uri(path), empty)
+    matrices = tuple(tf.TensorShape([None, width]) for _, width in kinds)
+    shapes = Fetched(scalar, scalar, scalar, scalar, scalar, matrices)
+    start = Fetched(tf.constant(False), tf.constant(False), tf.constant(0), tf.constant(0), uri(path), empty)
     return tf.while_loop(goes_on, step, (start,), (shapes,), parallel_iterations=1)[0]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_loadops.inputs import at_once
 from tf_loadops.schema import Schema
 from tf_loadops.sql.guard import guarded, uri
 from tf_loadops.sql.scan_layout import UNKNOWN, TableColumn, TableLayout, describe_table
@@ -27,6 +28,7 @@ _SPACE = " \t\n\r\f\v"
 _NOT_NAMES = {"distinct", "all", "null", "current_date", "current_time", "current_timestamp", "rowid", "oid", "_rowid_"}
 
 
+@at_once
 def layout_of(db: Any, query: str, schema: Schema) -> TableLayout | None:
     """Describes the table that a query is all of.
 
