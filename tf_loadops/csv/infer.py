@@ -25,7 +25,7 @@ from tf_loadops.paths import is_regular, read_bytes
 from tf_loadops.schema import NUMERIC_NA, Column, Dialect, Schema, as_words
 
 _HEAD = 1 << 16  # characters looked at to find delimiter and header
-_BEGINNINGS = (1 << 20, 16 << 20)  # bytes of a file in which a sample of its rows is looked for
+_BEGINNINGS = (2 << 20, 16 << 20)  # bytes of a file in which a sample of its rows is looked for
 
 
 @at_once
