@@ -1,47 +1,62 @@
-"""CSV file to standardized float32 tensor in TensorFlow: the engines here and the usual readers, side by side.
-
-Run from the repository's root: `python -m benchmarks.csv_read --sizes 1 10 100`.
-"""
+"""CSV file to standardized float32 tensor in TensorFlow."""
 
 from __future__ import annotations
 
-import argparse
+import functools
 import pathlib
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 import tf_loadops as tlo
-from benchmarks import timing
+from benchmarks.suite import Case, Plan
 
 BASELINE = "pandas"
+KINDS = ("numeric10", "numeric100", "integers", "mixed", "repr")
+ROWS = 2000  # a file repeats so many rows
 
 
-def write_file(path: pathlib.Path, kind: str, megabytes: float) -> list[str]:
-    """Writes a file of about this size, the same on every run, and returns the names of its numeric columns."""
+def cases(plan: Plan) -> Iterator[Case]:
+    """Files of several kinds and sizes."""
+    for kind in plan.pick(KINDS[:1], KINDS, KINDS, KINDS[:1]):
+        for megabytes in plan.pick([0.2], [1, 10], [10, 100], [100, 1000]):
+            path = plan.file(f"{kind}-{megabytes:g}.csv", functools.partial(write_file, kind=kind, megabytes=megabytes))
+            yield case(path, kind, megabytes)
+
+
+def values_of(kind: str) -> tuple[list[str], list[list[str]], np.ndarray]:
+    """Of the rows that a file repeats: names of columns, the columns as text, and the columns of numbers as float64."""
     rng = np.random.default_rng(0)
-    columns = 100 if kind == "numeric100" else 10
-    names = [f"f{i}" for i in range(columns)]
-    rows = 2000
+    names = [f"f{i}" for i in range(100 if kind == "numeric100" else 10)]
     cells: list[list[str]] = []
-    for i in range(columns):
+    for i in range(len(names)):
         if kind == "integers":
-            cells.append([str(v) for v in rng.integers(-(10**6), 10**6, rows)])
+            cells.append([str(v) for v in rng.integers(-(10**6), 10**6, ROWS)])
         elif kind == "repr":
-            cells.append([repr(float(v)) for v in rng.normal(size=rows)])
+            cells.append([repr(float(v)) for v in rng.normal(size=ROWS)])
         elif kind == "mixed" and i % 2:
-            cells.append([f"item {v} of a list" for v in rng.integers(0, 999, rows)])
+            cells.append([f"item {v} of a list" for v in rng.integers(0, 999, ROWS)])
         else:
-            cells.append([f"{v:.6f}" for v in rng.normal(size=rows) * 100])
+            cells.append([f"{v:.6f}" for v in rng.normal(size=ROWS) * 100])
+    numbers = np.array([[float(cell) for cell in cells[i]] for i in numeric(kind)]).T
+    return names, cells, numbers
+
+
+def numeric(kind: str) -> range:
+    """Which columns hold numbers."""
+    return range(0, 100 if kind == "numeric100" else 10, 2 if kind == "mixed" else 1)
+
+
+def write_file(path: pathlib.Path, kind: str, megabytes: float) -> None:
+    """Writes a file of about this size, the same on every run."""
+    names, cells, _ = values_of(kind)
     block = "".join(",".join(row) + "\n" for row in zip(*cells, strict=True)).encode()
     with path.open("wb") as file:
         file.write((",".join(names) + "\n").encode())
         for _ in range(max(1, round(megabytes * 1e6 / len(block)))):
             file.write(block)
-    return [name for i, name in enumerate(names) if kind != "mixed" or i % 2 == 0]
 
 
 def standardized(x: np.ndarray) -> Any:
@@ -49,6 +64,26 @@ def standardized(x: np.ndarray) -> Any:
     x = np.asarray(x, np.float32)
     mean, std = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
     return tf.convert_to_tensor(((x - mean.astype(np.float32)) / std.astype(np.float32)).astype(np.float32, copy=False))
+
+
+def case(path: pathlib.Path, kind: str, megabytes: float) -> Case:
+    """All candidates on one file; those that take minutes on a large one are left to smaller ones."""
+    work = candidates(str(path), [f"f{i}" for i in numeric(kind)])
+    if megabytes > 200:
+        work = {name: function for name, function in work.items() if "ataset" not in name}
+    numbers = values_of(kind)[2]
+    expected = (numbers - numbers.mean(0)) / numbers.std(0)
+    with path.open("rb") as file:
+        rows = sum(1 for _ in file) - 1
+
+    def check(name: str, result: Any) -> str | None:
+        result = result.numpy()
+        if result.shape != (rows, expected.shape[1]):
+            return f"shape {result.shape}, expected {(rows, expected.shape[1])}"
+        worst = float(np.abs(result.reshape(-1, *expected.shape) - expected).max())
+        return None if worst < 1e-4 else f"off by up to {worst:g}"
+
+    return Case(f"CSV, {kind}, {megabytes:g} MB", work, BASELINE, check)
 
 
 def candidates(path: str, names: list[str]) -> dict[str, Callable[[], Any]]:
@@ -78,15 +113,13 @@ def candidates(path: str, names: list[str]) -> dict[str, Callable[[], Any]]:
 
         return standardized(pl.read_csv(path, columns=names).cast(pl.Float32).to_numpy())
 
-    def pyarrow() -> Any:
-        import pyarrow as pa
+    def arrow() -> Any:
         import pyarrow.csv
 
         table = pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(include_columns=names))
-        del pa
-        return standardized(np.column_stack([column.to_numpy() for column in table.columns]).astype(np.float32))
+        return standardized(np.column_stack([column.to_numpy() for column in table.columns]))
 
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         header = file.readline().strip().split(",")
     select = [header.index(name) for name in names]
 
@@ -102,84 +135,12 @@ def candidates(path: str, names: list[str]) -> dict[str, Callable[[], Any]]:
         return standardized(np.concatenate([np.stack([batch[n].numpy() for n in names], 1) for batch in data]))
 
     return {
-        "pandas": pandas("c"),
+        BASELINE: pandas("c"),
         "pandas, pyarrow engine": pandas("pyarrow"),
         "polars": polars,
-        "pyarrow.csv": pyarrow,
+        "pyarrow.csv": arrow,
         "tf_loadops, numeric": ours("numeric"),
         "tf_loadops, general": ours("general"),
         "tf.data CsvDataset": csv_dataset,
         "make_csv_dataset": make_csv_dataset,
     }
-
-
-def run(kind: str, megabytes: float, folder: pathlib.Path, rounds: int, only: list[str]) -> dict[str, Any]:
-    """Writes one file and compares all candidates on it."""
-    path = folder / f"{kind}-{megabytes:g}.csv"
-    names = write_file(path, kind, megabytes)
-    work = candidates(str(path), names)
-    if megabytes > 200:  # minutes a run: their time grows linearly, see the smaller files
-        work = {name: w for name, w in work.items() if "Dataset" not in name and "csv_dataset" not in name}
-    if only:
-        work = {name: w for name, w in work.items() if name == BASELINE or any(part in name for part in only)}
-    expected = standardized(np.loadtxt(path, np.float64, delimiter=",", skiprows=1, max_rows=2000, usecols=range(1)))
-    reference: dict[str, Any] = {}
-
-    def check(name: str, result: Any) -> str | None:
-        result = result.numpy()
-        if not reference:
-            # The file repeats 2000 rows, so its first column standardizes as theirs does.
-            if not np.allclose(result[:2000, 0], expected.numpy(), rtol=1e-4, atol=1e-4):
-                return "the first column differs from numpy.loadtxt's"
-            reference["pandas"] = result
-            return None
-        if result.shape != reference["pandas"].shape:
-            return f"shape {result.shape}, expected {reference['pandas'].shape}"
-        worst = float(np.max(np.abs(result - reference["pandas"])))
-        return None if worst < 1e-4 else f"differs from pandas' by up to {worst:g}"
-
-    report = timing.compare(work, BASELINE, check, rounds)
-    timing.show(f"{kind}, {megabytes:g} MB", report)
-    path.unlink()
-    return report
-
-
-def plot(reports: dict[str, Any], path: pathlib.Path) -> None:
-    """Draws the medians, if matplotlib is there."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        print(f"No plot: {error}.")
-        return
-    figure, axes = plt.subplots(1, len(reports), figsize=(4 * len(reports), 4), squeeze=False)
-    for axis, (title, report) in zip(axes[0], reports.items(), strict=True):
-        rows = {name: row for name, row in report.items() if "median" in row}
-        axis.barh(list(rows), [row["median"] for row in rows.values()])
-        axis.set_title(title)
-        axis.set_xlabel("seconds (median)")
-        axis.set_xscale("log")
-        axis.invert_yaxis()
-    figure.tight_layout()
-    figure.savefig(path)
-    print(f"Plot: {path}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=float, nargs="+", default=[0.25, 1, 10, 100], help="megabytes")
-    parser.add_argument("--kinds", nargs="+", default=["numeric10", "numeric100", "integers", "mixed", "repr"])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", nargs="*", default=[], help="parts of the names of candidates to time beside pandas")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        reports = {
-            f"{kind}, {size:g} MB": run(kind, size, pathlib.Path(folder), options.rounds, options.only)
-            for kind in options.kinds
-            for size in options.sizes
-        }
-    print(f"Figures: {timing.save('csv_read', reports)}")
-    plot(reports, timing.RESULTS / "csv_read.png")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,26 +1,32 @@
-"""SQLite to float32 tensor in TensorFlow, and keys to features: the engines here and the usual readers, side by side.
-
-Run from the repository's root: `python -m benchmarks.sqlite_read --rows 1000000`.
-"""
+"""SQLite to float32 tensor in TensorFlow, and keys to features."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import functools
 import pathlib
 import sqlite3
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 import tf_loadops as tlo
-from benchmarks import timing
+from benchmarks.suite import Case, Plan
 
 BASELINE = "sqlite3, fetchall, numpy"
 COLUMNS = 10
+FEATURES = 100_000  # rows of the table that keys are looked up in
+
+
+def cases(plan: Plan) -> Iterator[Case]:
+    """Lookups, and whole tables of reals and of everything."""
+    for keys in plan.pick([3], [1, 1000], [1, 1000], [1, 1000]):
+        yield lookup(plan.file(f"lookup-{FEATURES}.db", write_features), keys)
+    rows = plan.pick(100, 100_000, 1_000_000, 3_000_000)
+    for kind in plan.pick(["mixed"], *[["reals", "mixed"]] * 3):
+        yield table(plan.file(f"{kind}-{rows}.db", functools.partial(write, kind=kind, rows=rows)), kind, rows)
 
 
 def values_of(kind: str, rows: int) -> list[list[Any]]:
@@ -41,16 +47,20 @@ def values_of(kind: str, rows: int) -> list[list[Any]]:
     return columns
 
 
-def write(path: pathlib.Path, kind: str, rows: int) -> list[str]:
-    """Writes the database; returns the names of its columns of numbers."""
+def kinds_of(kind: str) -> list[str]:
+    """The columns' declared types."""
+    return ["TEXT" if kind == "mixed" and i % 5 == 4 else "INT" if kind == "mixed" and i % 2 else "REAL"
+            for i in range(COLUMNS)]  # fmt: skip
+
+
+def write(path: pathlib.Path, kind: str, rows: int) -> None:
+    """Writes the database."""
     columns = values_of(kind, rows)
+    declared = ", ".join(f"f{i} {k}" for i, k in enumerate(kinds_of(kind)))
     with contextlib.closing(sqlite3.connect(path)) as db:
-        kinds = ["TEXT" if kind == "mixed" and i % 5 == 4 else "INT" if kind == "mixed" and i % 2 else "REAL"
-                 for i in range(COLUMNS)]  # fmt: skip
-        db.execute(f"CREATE TABLE t ({', '.join(f'f{i} {k}' for i, k in enumerate(kinds))})")
+        db.execute(f"CREATE TABLE t ({declared})")
         db.executemany(f"INSERT INTO t VALUES ({','.join('?' * COLUMNS)})", zip(*columns, strict=True))
         db.commit()
-    return [f"f{i}" for i, k in enumerate(kinds) if k != "TEXT"]
 
 
 def in_graph(path: str, query: str, schema: tlo.Schema, **more: Any) -> Callable[[], Any]:
@@ -127,9 +137,9 @@ def candidates(path: str, names: list[str]) -> dict[str, Callable[[], Any]]:
     }
 
 
-def run(kind: str, rows: int, folder: pathlib.Path, rounds: int, only: list[str]) -> dict[str, Any]:
-    path = folder / f"{kind}.db"
-    names = write(path, kind, rows)
+def table(path: pathlib.Path, kind: str, rows: int) -> Case:
+    """A whole table."""
+    names = [f"f{i}" for i, k in enumerate(kinds_of(kind)) if k != "TEXT"]
     columns = values_of(kind, rows)
     expected = np.array([columns[int(name[1:])] for name in names], float).T.astype(np.float32)
 
@@ -140,27 +150,26 @@ def run(kind: str, rows: int, folder: pathlib.Path, rounds: int, only: list[str]
         wrong = int(np.sum(~((result == expected) | (np.isnan(result) & np.isnan(expected)))))
         return f"{wrong} of {expected.size} values are wrong" if wrong else None
 
-    work = candidates(str(path), names)
-    if only:
-        work = {name: w for name, w in work.items() if name == BASELINE or any(part in name for part in only)}
-    report = timing.compare(work, BASELINE, check, rounds)
-    timing.show(f"{rows} rows of {kind}", report)
-    path.unlink()
-    return report
+    return Case(f"SQLite, table of {kind}, {rows} x {COLUMNS}", candidates(str(path), names), BASELINE, check)
 
 
-def run_lookup(keys: int, folder: pathlib.Path, rounds: int) -> dict[str, Any]:
-    """Keys to four features in a table of 100,000 rows."""
-    path = folder / "lookup.db"
-    size = 100_000
-    features = np.random.default_rng(0).normal(size=(size, 4))
-    path.unlink(missing_ok=True)
+def features() -> np.ndarray:
+    """What is looked up."""
+    return np.random.default_rng(0).normal(size=(FEATURES, 4))
+
+
+def write_features(path: pathlib.Path) -> None:
+    """Writes the table that keys are looked up in."""
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a REAL, b REAL, c REAL, d REAL)")
-        db.executemany("INSERT INTO t VALUES (?,?,?,?,?)", [(i, *row) for i, row in enumerate(features.tolist())])
+        db.executemany("INSERT INTO t VALUES (?,?,?,?,?)", [(i, *row) for i, row in enumerate(features().tolist())])
         db.commit()
-    wanted = np.random.default_rng(1).choice(size, keys, replace=False)
-    expected = features[wanted].astype(np.float32)
+
+
+def lookup(path: pathlib.Path, keys: int) -> Case:
+    """Keys to four features."""
+    wanted = np.random.default_rng(1).choice(FEATURES, keys, replace=False)
+    expected = features()[wanted].astype(np.float32)
     layer = tlo.SQLiteLookup(path, "t", "id", ["a", "b", "c", "d"])
     call = tf.function(layer, input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
     tensor = tf.constant(wanted)
@@ -175,29 +184,5 @@ def run_lookup(keys: int, folder: pathlib.Path, rounds: int) -> dict[str, Any]:
     def check(name: str, result: Any) -> str | None:
         return None if np.array_equal(result.numpy(), expected) else "wrong values"
 
-    report = timing.compare({"sqlite3, IN (…)": python, "SQLiteLookup": lambda: call(tensor)}, "sqlite3, IN (…)", check,
-                            rounds)  # fmt: skip
-    timing.show(f"lookup of {keys} keys", report)
-    return report
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--kinds", nargs="*", default=["reals", "mixed"])
-    parser.add_argument("--keys", type=int, nargs="*", default=[1, 1000])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", nargs="*", default=[], help="parts of the names of candidates to time beside sqlite3")
-    options = parser.parse_args()
-    reports: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        for keys in options.keys:
-            reports[f"lookup of {keys} keys"] = run_lookup(keys, folder, max(options.rounds, 21))
-        for kind in options.kinds:
-            reports[f"{options.rows} rows of {kind}"] = run(kind, options.rows, folder, options.rounds, options.only)
-    print(f"Figures: {timing.save('sqlite_read', reports)}")
-
-
-if __name__ == "__main__":
-    main()
+    work = {"sqlite3, IN (…)": python, "tf_loadops, SQLiteLookup": lambda: call(tensor)}
+    return Case(f"SQLite, lookup of {keys} keys", work, "sqlite3, IN (…)", check)

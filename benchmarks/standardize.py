@@ -1,18 +1,11 @@
-"""Standardizing a matrix in memory, and learning the statistics of a CSV file, beside what people use for it today.
-
-Run from the repository's root: `python -m benchmarks.standardize --rows 10000000 --megabytes 1000 2000`.
-"""
+"""Standardizing a matrix in memory, and learning the statistics of a CSV file."""
 
 from __future__ import annotations
 
-import argparse
-import os
+import functools
 import pathlib
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
@@ -20,25 +13,47 @@ import tensorflow as tf
 
 import tf_loadops as tlo
 from benchmarks import timing
-from benchmarks.csv_cold import fresh
-from benchmarks.csv_read import write_file
+from benchmarks.csv_read import values_of, write_file
+from benchmarks.fresh import fresh
+from benchmarks.suite import OURS, Case, Figures, Plan
 from tf_loadops.standardize import standardize
 
 COLUMNS = 10
-OURS = "tf_loadops"
 
-_ADAPT_MEMORY = """
-tlo.Standardize().adapt(tlo.CSVDataLoader(small, schema=schema, dtype="float64"), verbose=False)
-status, before = begin_memory()
-tlo.Standardize().adapt(tlo.CSVDataLoader(path, schema=schema, dtype="float64"), verbose=False)
-print(json.dumps(status("VmHWM:") - before))
+_MEMORY = """
+schema = tlo.Schema([tlo.Column(f"f{i}", "float64") for i in range(10)])
+tlo.Standardize().adapt(tlo.CSVDataLoader(sys.argv[2], schema=schema, dtype="float64"), verbose=False)
+peak = begin_memory()
+tlo.Standardize().adapt(tlo.CSVDataLoader(sys.argv[1], schema=schema, dtype="float64"), verbose=False)
+print(json.dumps(peak() / 1e6))
 """
+
+
+def cases(plan: Plan) -> Iterator[Case | Figures]:
+    """A matrix, a file, and what the file takes of memory."""
+    rows = plan.pick(1000, 1_000_000, 10_000_000, 10_000_000)
+    x = np.random.default_rng(0).standard_normal((rows, COLUMNS), dtype=np.float32) * 3 + 100
+    title = f"{rows} x {COLUMNS} float32, {x.nbytes / 1e6:g} MB in memory"
+    yield Case(title, in_memory(x), OURS, check_standardized(x))
+    del x
+    megabytes = plan.pick(0.2, 100, 1000, 2000)
+    path = plan.file(
+        f"numeric10-{megabytes:g}.csv", functools.partial(write_file, kind="numeric10", megabytes=megabytes)
+    )
+    yield Case(f"statistics of a CSV file of {megabytes:g} MB", from_csv(path), OURS, check_statistics, slow=60)
+    if megabytes >= 100:
+        small = plan.file("numeric10-150.csv", functools.partial(write_file, kind="numeric10", megabytes=150))
+        yield Figures(f"memory for the statistics of {megabytes:g} MB", functools.partial(memory, path, small))
+
+
+def memory(path: pathlib.Path, small: pathlib.Path, plan: Plan, advance: Callable[[str], None]) -> dict[str, Any]:
+    """The peak above what TensorFlow and a small file take."""
+    advance(OURS)
+    return {OURS: {**timing.summary([fresh(_MEMORY, path, small)]), "unit": "MB"}}
 
 
 def in_memory(x: Any) -> dict[str, Callable[[], Any]]:
     """Contenders that take the statistics of `x` and standardize it with them, and one that just copies it."""
-    from sklearn.preprocessing import StandardScaler
-
     tensor, target = tf.constant(x), np.empty_like(x)
 
     def ours() -> Any:
@@ -49,12 +64,17 @@ def in_memory(x: Any) -> dict[str, Callable[[], Any]]:
         layer.adapt(x)
         return layer(tensor)
 
+    def scaler() -> Any:
+        from sklearn.preprocessing import StandardScaler
+
+        return StandardScaler().fit_transform(x)
+
     def copy() -> None:
         np.copyto(target, x)
 
     return {
         OURS: ours,
-        "sklearn StandardScaler": lambda: StandardScaler().fit_transform(x),
+        "sklearn StandardScaler": scaler,
         "keras Normalization": normalization,
         "numpy float32": lambda: (x - x.mean(0)) / x.std(0),
         "numpy, sums in float64": lambda: (x - x.mean(0, dtype="f8").astype("f4")) / x.std(0, dtype="f8").astype("f4"),
@@ -97,49 +117,9 @@ def from_csv(path: pathlib.Path) -> dict[str, Callable[[], Any]]:
     return {OURS: ours, "pandas chunks + partial_fit": chunks}
 
 
-def check_statistics(path: pathlib.Path) -> Callable[[str, Any], str | None]:
-    """Compares with NumPy: the file repeats its first 2000 rows."""
-    rows = np.loadtxt(path, np.float64, delimiter=",", skiprows=1, max_rows=2000)
-
-    def check(name: str, result: Any) -> str | None:
-        mean, std = result
-        close = np.allclose(mean, rows.mean(0), rtol=1e-9) and np.allclose(std, rows.std(0), rtol=1e-9)
-        return None if close else "mean or standard deviation differ from numpy's"
-
-    return check
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000, help="rows in memory; 0 to leave it out")
-    parser.add_argument("--megabytes", type=float, nargs="*", default=[1000], help="sizes of CSV files")
-    parser.add_argument("--memory", type=float, default=2000, help="megabytes of the file that memory is measured with")
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
-    reports: dict[str, Any] = {}
-    if options.rows:
-        x = np.random.default_rng(0).standard_normal((options.rows, COLUMNS), dtype=np.float32) * 3 + 100
-        title = f"{options.rows} x {COLUMNS} float32, {x.nbytes / 1e6:.0f} MB in memory"
-        reports[title] = timing.compare(in_memory(x), OURS, check_standardized(x), options.rounds)
-        timing.show(title, reports[title])
-        del x
-    with tempfile.TemporaryDirectory() as folder:
-        for size in options.megabytes:
-            path = pathlib.Path(folder) / f"{size:g}.csv"
-            write_file(path, "numeric10", size)
-            title = f"statistics of a CSV file of {size:g} MB"
-            reports[title] = timing.compare(from_csv(path), OURS, check_statistics(path), options.rounds, slow=60)
-            timing.show(title, reports[title])
-            path.unlink()
-        if options.memory:
-            small, large = (pathlib.Path(folder) / f"{name}.csv" for name in ("small", "large"))
-            write_file(small, "numeric10", 150)
-            write_file(large, "numeric10", options.memory)
-            peak = fresh(_ADAPT_MEMORY, large, small)
-            reports["memory"] = {"file": options.memory * 1e6, "peak": peak}
-            print(f"adapt over {options.memory:g} MB: peak {peak / 1e6:.0f} MB above TensorFlow's own")
-    print(f"Figures: {timing.save('standardize', reports)}")
-
-
-if __name__ == "__main__":
-    main()
+def check_statistics(name: str, result: Any) -> str | None:
+    """Compares with NumPy: the file repeats its rows."""
+    rows = values_of("numeric10")[2]
+    mean, std = result
+    close = np.allclose(mean, rows.mean(0), rtol=1e-9) and np.allclose(std, rows.std(0), rtol=1e-9)
+    return None if close else "mean or standard deviation differ from numpy's"

@@ -6,15 +6,10 @@ baseline's time in the same round. The median of those ratios says more than the
 
 from __future__ import annotations
 
-import json
-import pathlib
-import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-RESULTS = pathlib.Path(__file__).parent / "results"
 
 
 def compare(
@@ -23,6 +18,7 @@ def compare(
     check: Callable[[str, Any], str | None],
     rounds: int = 7,
     slow: float = 8.0,
+    advance: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, Any]]:
     """Times candidates that do the same work.
 
@@ -31,20 +27,19 @@ def compare(
       baseline: the candidate that the ratios are to.
       check: gets a candidate's name and result; returns None if the result is right, else what is wrong. A candidate
         that is wrong or fails is not timed.
-      rounds: how often each candidate runs; at least 7.
+      rounds: how often each candidate runs.
       slow: seconds; a candidate whose first run took longer runs in the first 3 rounds only, and says so.
+      advance: is told what runs next.
 
     Returns:
-      Per candidate either `{"skipped": reason}` or seconds: `first` (compiles included), `median`, `min`, `max`,
-      `ratio` (median of its time over the baseline's in the same round), `ratio_min`, `ratio_max` and `rounds`.
+      Per candidate either `{"skipped": reason}` or seconds: `first` (compiles included), and what `summary` holds.
     """
-    if rounds < 7:
-        raise ValueError(f"A comparison takes at least 7 rounds. Received: rounds={rounds}.")
     report: dict[str, dict[str, Any]] = {}
     times: dict[str, list[float]] = {}
     for name, work in candidates.items():
+        advance(f"{name}, first run")
         try:
-            first, result = _timed(work)
+            first, result = timed(work)
             wrong = check(name, result)
         except Exception as error:  # a peer that is not installed, or cannot do it, is part of the result
             wrong = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
@@ -57,54 +52,37 @@ def compare(
     for round_ in range(rounds):
         for name in times:
             if round_ < 3 or report[name]["first"] < slow:
-                times[name].append(_timed(candidates[name])[0])
+                advance(f"{name}, {round_ + 1} of {rounds}")
+                times[name].append(timed(candidates[name])[0])
     for name, seconds in times.items():
-        report[name] |= {
-            "median": statistics.median(seconds),
-            "min": min(seconds),
-            "max": max(seconds),
-            "rounds": len(seconds),
-        }
-        if baseline in times:
-            ratios = [own / base for own, base in zip(seconds, times[baseline], strict=False)]
-            report[name] |= {"ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}
+        report[name] |= summary(seconds, times.get(baseline))
     return report
 
 
-def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds that one call takes, and what it returns."""
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
 
 
-def machine() -> dict[str, Any]:
-    """What the figures depend on: processor count, Python and the versions of the libraries that are loaded."""
-    import os
-    import sys
+def summary(values: Sequence[float], baseline: Sequence[float] | None = None) -> dict[str, Any]:
+    """The row of one candidate.
 
-    names = ("tensorflow", "numpy", "pandas", "polars", "pyarrow")
-    versions = {name: getattr(sys.modules[name], "__version__", "?") for name in names if name in sys.modules}
-    return {"cpus": os.cpu_count(), "python": platform.python_version(), "machine": platform.machine(), **versions}
+    Args:
+      values: what was measured, one for each round.
+      baseline: the same of the baseline.
 
+    Returns:
+      `median`, `min`, `max` and `rounds`; and `ratio`, `ratio_min` and `ratio_max` of its value over the baseline's in
+      the same round.
 
-def show(title: str, report: Mapping[str, Mapping[str, Any]]) -> None:
-    """Prints a report as a table."""
-    print(f"\n{title}")
-    print(f"{'candidate':28s} {'median':>8s} {'min':>8s} {'max':>8s} {'ratio':>7s} {'first':>8s}")
-    for name, row in report.items():
-        if "skipped" in row:
-            print(f"{name:28s} skipped: {row['skipped']}")
-            continue
-        print(
-            f"{name:28s} {row['median']:8.3f} {row['min']:8.3f} {row['max']:8.3f} "
-            f"{row.get('ratio', float('nan')):7.2f} {row['first']:8.3f}",
-            flush=True,
-        )
-
-
-def save(name: str, reports: Mapping[str, Any]) -> pathlib.Path:
-    """Writes reports as JSON under `benchmarks/results` and returns the file's path."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), "reports": reports}, indent=2))
-    return path
+    Example:
+      >>> summary([2.0, 4.0, 3.0], [1.0, 1.0, 2.0])["ratio"]
+      2.0
+    """
+    row = {"median": statistics.median(values), "min": min(values), "max": max(values), "rounds": len(values)}
+    if baseline:
+        ratios = [own / base for own, base in zip(values, baseline, strict=False)]
+        row |= {"ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}
+    return row

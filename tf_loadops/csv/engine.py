@@ -17,7 +17,7 @@ from tf_loadops.errors import LoadError
 
 Tensor = Any
 
-# Below this the general engine is done before a compiled program pays; see benchmarks/csv_read.py.
+# Below this the general engine is done before a compiled program pays; `python -m benchmarks run csv` shows it.
 AUTO_BYTES = 1 << 18
 _HEAD_BYTES = 1 << 16
 

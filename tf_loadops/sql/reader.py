@@ -28,7 +28,7 @@ from tf_loadops.table import Table
 
 Tensor = Any
 
-# Below this SQLite is done before a compiled scan pays; see benchmarks/sqlite_read.py.
+# Below this SQLite is done before a compiled scan pays; `python -m benchmarks run sqlite` shows it.
 AUTO_BYTES = 16 << 20
 
 

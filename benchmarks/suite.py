@@ -1,0 +1,113 @@
+"""What a suite is made of: plans, and cases that compare candidates or just take figures."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from benchmarks import timing
+
+OURS = "tf_loadops"
+SIZES = ("smoke", "small", "medium", "large")
+CACHE = pathlib.Path(__file__).parent / ".cache"
+
+SUITES = {
+    "csv": "csv_read",
+    "first-call": "first_call",
+    "sqlite": "sqlite_read",
+    "standardize": "standardize",
+}
+"""Names of suites and the modules that hold them: a docstring, and a function `cases` of a Plan."""
+
+
+class Plan(NamedTuple):
+    """What was asked for.
+
+    Attributes:
+      size: one of SIZES; "smoke" only shows that everything runs.
+      peers: "all", "none", or names, or parts of names, of the peers to run beside.
+      rounds: how often a candidate is timed.
+      folder: where data files are kept.
+    """
+
+    size: str = "small"
+    peers: str = "all"
+    rounds: int = 7
+    folder: pathlib.Path = CACHE
+
+    def pick(self, smoke: Any, small: Any, medium: Any, large: Any) -> Any:
+        """The value for this size."""
+        return dict(zip(SIZES, (smoke, small, medium, large), strict=True))[self.size]
+
+    def wants(self, candidate: str) -> bool:
+        """Whether a candidate takes part: everything of this package, and the peers that were asked for."""
+        if candidate.startswith(OURS) or self.peers == "all":
+            return True
+        return self.peers != "none" and any(part.strip() in candidate for part in self.peers.split(","))
+
+    def file(self, name: str, write: Callable[[pathlib.Path], Any]) -> pathlib.Path:
+        """A data file, written once: what makes it must be in its name, and give the same bytes on every run."""
+        path = self.folder / name
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".partial")
+            partial.unlink(missing_ok=True)
+            write(partial)
+            partial.replace(path)
+        return path
+
+
+class Case(NamedTuple):
+    """Candidates that do the same work.
+
+    Attributes:
+      title: what the work is, and on how much.
+      candidates: name to a function that does it once and returns the result, evaluated.
+      baseline: the candidate that ratios are to; the first of this package's where it does not take part.
+      check: as for `timing.compare`.
+      slow: as for `timing.compare`.
+    """
+
+    title: str
+    candidates: Mapping[str, Callable[[], Any]]
+    baseline: str
+    check: Callable[[str, Any], str | None]
+    slow: float = 8.0
+
+    def report(self, plan: Plan, advance: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+        """Times the candidates that the plan wants."""
+        work = {name: function for name, function in self.candidates.items() if plan.wants(name)}
+        baseline = self.baseline if self.baseline in work else next(iter(work))
+        return timing.compare(work, baseline, self.check, plan.rounds, self.slow, advance)
+
+
+class Figures(NamedTuple):
+    """Figures that are no comparison in one process: first calls, and memory.
+
+    Attributes:
+      title: what was measured.
+      measure: returns a row for each name, as `timing.compare` does; it gets a function to tell what it is at.
+    """
+
+    title: str
+    measure: Callable[[Plan, Callable[[str], None]], dict[str, dict[str, Any]]]
+
+    def report(self, plan: Plan, advance: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+        """Takes the figures."""
+        return self.measure(plan, advance)
+
+
+def description(suite: str) -> str:
+    """The first line of a suite's docstring."""
+    return str(_module(suite).__doc__).splitlines()[0]
+
+
+def cases(suite: str, plan: Plan) -> Iterator[Case | Figures]:
+    """A suite's cases, each made when the one before it is through."""
+    yield from _module(suite).cases(plan)
+
+
+def _module(suite: str) -> Any:
+    return importlib.import_module(f"benchmarks.{SUITES[suite]}")
