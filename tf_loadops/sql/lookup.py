@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -10,20 +9,18 @@ import tensorflow as tf
 from tf_loadops.blocks import to_table
 from tf_loadops.compiled import call
 from tf_loadops.errors import gate, printable
-from tf_loadops.schema import Column, Schema
 from tf_loadops.sql import messages
 from tf_loadops.sql.guard import guarded
 from tf_loadops.sql.literals import literals
 from tf_loadops.sql.options import Options
-from tf_loadops.sql.rows import fetch
+from tf_loadops.sql.rows import fetch, text_of
 from tf_loadops.sql.select import quoted, select
-from tf_loadops.sql.values import bad_rows, parse_values, to_blocks
+from tf_loadops.sql.values import bad_rows, flags, parse_values, to_blocks
 from tf_loadops.table import Table
 
 Tensor = Any
 
-# Names that no table has by chance.
-_AT, _KNOWN = "tlo_at", "tlo_known"
+_UNKNOWN = "tlo_unknown"  # a name that no table has by chance
 
 
 def lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) -> Table:
@@ -47,39 +44,36 @@ def lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) -
 
 
 def _lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) -> Table:
-    schema = Schema((*options.schema, Column(_AT, "int64"), Column(_KNOWN, "bool")), origin=options.schema.origin)
-    path, header = guarded(path, [column.name for column in options.schema if column.dtype == "string"])
-    query = _query(keys, table, key, options.schema.names)
-    fetched = fetch(path, header, select(query, schema, unique=True), schema, options.lock_timeout)
-    asked = tf.constant(f"SELECT {', '.join(map(quoted, options.schema.names))} FROM {quoted(table)} WHERE "
+    schema = options.schema
+    path, header = guarded(path, [column.name for column in schema if column.dtype == "string"])
+    joined = _joined(keys, table, key)
+    values = ", ".join(f"tlo_table.{quoted(name)}" for name in schema.names)
+    unknown = f"tlo_table.{quoted(key)} IS NULL AS {_UNKNOWN}"
+    query = tf.strings.join([f"SELECT {values}, {unknown} FROM ", joined, " ORDER BY tlo_keys.key"])
+    fetched = fetch(path, header, select(query, schema, _UNKNOWN), schema, options.lock_timeout, _UNKNOWN)
+    asked = tf.constant(f"SELECT {', '.join(map(quoted, schema.names))} FROM {quoted(table)} WHERE "
                         f"{quoted(key)} IN (keys)")  # fmt: skip
     failure = lambda: messages.no_result(path, asked, query, schema, fetched, options.lock_timeout)  # noqa: E731
     fetched = gate(fetched.done, failure, fetched)
+    # The join goes from the keys to the table: there are more rows than keys only if a key was found again.
+    is_unique = tf.equal(tf.shape(fetched.parts[-1])[0], tf.size(keys))
+    fetched = gate(is_unique, lambda: _twice(path, fetched.opened, keys, joined, table, key), fetched)
+    is_unknown = flags(fetched.parts, schema)
     parsed = parse_values(fetched.parts, schema)
     bad = bad_rows(parsed)
-    found = to_table(to_blocks(parsed, bad, schema, False), schema)
-    at, known = found.columns[_AT], found.columns[_KNOWN]
-    # The join goes from the keys to the table, so a key comes again only if it was found again.
-    size = tf.size(keys, out_type=tf.int64)
-    is_unique = tf.equal(tf.size(at, out_type=tf.int64), size)
-    parsed, found = gate(is_unique, lambda: _twice(path, keys, at, table, key), (parsed, found))
     if options.on_bad_row == "raise":
-        name = lambda row: tf.strings.join(["key ", _name(keys[row]), tf.where(known[row], "", " (unknown)")])  # noqa: E731
+        name = lambda row: _join("key ", _name(keys[row]), tf.where(is_unknown[row], " (unknown)", ""))  # noqa: E731
         message = lambda: messages.bad_value(path, fetched.opened, query, schema, parsed, name)  # noqa: E731
-        found = gate(~tf.reduce_any(bad), message, found)
-    counts = dict(found.counts)
-    counts["bytes"] -= size * (found.columns[_AT].dtype.size + found.columns[_KNOWN].dtype.size)
-    counts["unknown_keys"] = tf.reduce_sum(tf.cast(~found.columns[_KNOWN], tf.int64))
-    wanted = options.schema.names
-    return Table({n: found.columns[n] for n in wanted}, {n: found.validity[n] for n in wanted}, counts)
+        parsed = gate(~tf.reduce_any(bad), message, parsed)
+    found = to_table(to_blocks(parsed, bad, schema, False), schema)
+    counts = {**found.counts, "unknown_keys": tf.reduce_sum(tf.cast(is_unknown, tf.int64))}
+    return Table(found.columns, found.validity, counts)
 
 
-def _query(keys: Tensor, table: str, key: str, names: Sequence[str]) -> Tensor:
-    values = ", ".join(f"tlo_table.{quoted(name)}" for name in names)
-    found = f"tlo_table.{quoted(key)}"
-    head = f"SELECT {values}, tlo_keys.key AS {_AT}, {found} IS NOT NULL AS {_KNOWN} FROM "
-    tail = f" AS tlo_keys LEFT JOIN {quoted(table)} AS tlo_table ON {found} = tlo_keys.value"
-    return tf.strings.join([head, _rows(keys), tail])
+def _joined(keys: Tensor, table: str, key: str) -> Tensor:
+    """The keys and beside each its row of the table, as what a FROM names."""
+    on = f"tlo_table.{quoted(key)} = tlo_keys.value"
+    return tf.strings.join([_rows(keys), f" AS tlo_keys LEFT JOIN {quoted(table)} AS tlo_table ON {on}"])
 
 
 def _rows(keys: Tensor) -> Tensor:
@@ -100,7 +94,15 @@ def _name(keys: Tensor) -> Tensor:
     return tf.strings.as_string(keys)
 
 
-def _twice(path: Tensor, keys: Tensor, at: Tensor, table: str, key: str) -> Tensor:
-    again = at[1:][tf.equal(at[1:], at[:-1])][0]
+def _twice(path: Tensor, opened: Tensor, keys: Tensor, joined: Tensor, table: str, key: str) -> Tensor:
+    first = "GROUP BY tlo_keys.key HAVING count(*) > 1 ORDER BY tlo_keys.key LIMIT 1"
+    at = text_of(opened, _join("SELECT CAST(tlo_keys.key AS TEXT) FROM ", joined, " ", first))
+    is_gone = tf.equal(at, "")  # the table was changed just now
+    again = tf.strings.to_number(tf.where(is_gone, "0", at), tf.int64)
+    which = tf.where(is_gone, "a key", _join("key ", _name(keys[again])))
     said = f": the table {table!r} has it more than once in column {key!r}, and nobody can tell which row is meant."
-    return tf.strings.join([path, ": key ", _name(tf.gather(keys, again)), said, " Look up a column of unique keys."])
+    return _join(path, ": ", which, said, " Look up a column of unique keys.")
+
+
+def _join(*parts: Any) -> Tensor:
+    return tf.strings.join(list(parts))

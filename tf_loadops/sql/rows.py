@@ -12,7 +12,7 @@ from tf_loadops.blocks import groups_of
 from tf_loadops.paths import attempt, escaped
 from tf_loadops.schema import Schema
 from tf_loadops.sql.guard import is_wal, uri
-from tf_loadops.sql.select import PER_MARK
+from tf_loadops.sql.select import width_of_marks
 
 Tensor = Any
 
@@ -46,7 +46,9 @@ class Fetched(NamedTuple):
     parts: tuple[Tensor, ...]
 
 
-def fetch(path: Tensor, header: Tensor, statement: Tensor, schema: Schema, timeout: float) -> Fetched:
+def fetch(
+    path: Tensor, header: Tensor, statement: Tensor, schema: Schema, timeout: float, flag: str | None = None
+) -> Fetched:
     """Runs a statement that `select` made, again and again while the database is locked.
 
     Args:
@@ -55,18 +57,19 @@ def fetch(path: Tensor, header: Tensor, statement: Tensor, schema: Schema, timeo
       statement: string scalar.
       schema: the columns that it selects.
       timeout: seconds to wait for a lock to go.
+      flag: as for `select`.
 
     Returns:
       What it gave: everything, or nothing.
     """
     most_pauses = math.ceil(timeout / _PAUSE * 1e6)  # a clock is forbidden where determinism is asked for
-    kinds = _kinds(schema)
+    kinds = _kinds(schema, flag)
     empty = tuple(tf.zeros([0, width], dtype) for dtype, width in kinds)
     # Read without regard to locks and logs, which shows what is in the way otherwise.
     unlocked = uri(path, "&immutable=1")
 
     def step(state: Fetched) -> tuple[Fetched]:
-        parts, done = _tried(state.opened, statement, schema, empty)
+        parts, done = _tried(state.opened, statement, kinds, empty)
 
         def failed() -> tuple[Tensor, ...]:
             is_readable, would_be = runs(state.opened, PROBE), runs(unlocked, PROBE)
@@ -111,15 +114,16 @@ def _first(opened: Tensor, statement: Tensor, dtype: Any) -> Tensor:
     return _plain(rows.concatenate(nothing).take(1)).get_single_element()[0]
 
 
-def _kinds(schema: Schema) -> list[tuple[Any, int]]:
+def _kinds(schema: Schema, flag: str | None) -> list[tuple[Any, int]]:
     """Dtype and width of each part."""
     kinds = [(_RAW.get(schema.columns[group[0]].dtype, tf.string), len(group)) for group in groups_of(schema)]
-    return [*kinds, (tf.int64, -(-len(schema) // PER_MARK))]
+    return [*kinds, (tf.int64, width_of_marks(schema, flag))]
 
 
-def _tried(opened: Tensor, statement: Tensor, schema: Schema, empty: tuple[Tensor, ...]) -> tuple[Any, Tensor]:
+def _tried(
+    opened: Tensor, statement: Tensor, kinds: list[tuple[Any, int]], empty: tuple[Tensor, ...]
+) -> tuple[Any, Tensor]:
     """All rows, and whether there was no error on the way."""
-    kinds = _kinds(schema)
     types = tuple(dtype for dtype, width in kinds for _ in range(width))
 
     def stack(*columns: Tensor) -> tuple[Tensor, ...]:
@@ -128,7 +132,7 @@ def _tried(opened: Tensor, statement: Tensor, schema: Schema, empty: tuple[Tenso
 
     def read(opened: Tensor, statement: Tensor) -> tuple[Any, Tensor]:
         rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, types)
-        batches = rows.batch(_BATCH).prefetch(2).map(_as_it_is(stack))
+        batches = rows.batch(_BATCH).map(_as_it_is(stack))
         # So that there is one. It also keeps tf.data from fusing `map` with a `batch` that is never full: the fusion
         # counts up to the size of the batch, whether there are rows or not.
         batches = batches.concatenate(tf.data.Dataset.from_tensors(_packed(empty)))

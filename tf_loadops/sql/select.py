@@ -34,20 +34,31 @@ def value_of(column: Column) -> str:
     return f"{_ROWS}.{quoted(column.name)}"
 
 
-def select(query: Tensor, schema: Schema, unique: bool = False) -> Tensor:
+def width_of_marks(schema: Schema, flag: str | None) -> int:
+    """How many integers hold the marks of a row."""
+    return -(-(len(schema) + (flag is not None)) // PER_MARK)
+
+
+def select(query: Tensor, schema: Schema, flag: str | None = None) -> Tensor:
     """Makes the statement whose result `rows.fetch` reads.
 
     Args:
       query: string scalar, as `query.bound` returned it.
       schema: the columns.
-      unique: whether the query's names are known to differ.
+      flag: for a query of this package's own, whose names are known to differ: one more column of it, which is 0 or 1.
 
     Returns:
-      string scalar: selects the columns group by group (see `groups_of`), then the marks.
+      string scalar: selects the columns group by group (see `groups_of`), then the marks, last of them the flag.
     """
     columns = [schema.columns[i] for group in groups_of(schema) for i in group]
-    marks = [_mark(columns[i : i + PER_MARK]) for i in range(0, len(columns), PER_MARK)]
-    return around(query, ", ".join([*map(value_of, columns), *marks]), () if unique else schema.names)
+    marked = [(_is_plain(column), _detail(column)) for column in columns]
+    if flag is not None:
+        marked.append((f"NOT {_ROWS}.{flag}", f"{_ROWS}.{flag}"))
+    marks = [_mark(marked[i : i + PER_MARK]) for i in range(0, len(marked), PER_MARK)]
+    expressions = ", ".join([*map(value_of, columns), *marks])
+    if flag is not None:
+        return tf.strings.join(["SELECT ", expressions, " FROM (", query, f") AS {_ROWS}"])
+    return around(query, expressions, schema.names)
 
 
 def around(query: Tensor, expressions: Tensor | str, names: Sequence[str] = (), tail: Tensor | str = "") -> Tensor:
@@ -64,9 +75,9 @@ def around(query: Tensor, expressions: Tensor | str, names: Sequence[str] = (), 
     return tf.where(tf.strings.regex_full_match(query, _VOLATILE), kept, plain)
 
 
-def _mark(columns: Sequence[Column]) -> str:
-    plain = " AND ".join(_is_plain(column) for column in columns)
-    details = " + ".join(f"{4**i} * {_detail(column)}" for i, column in enumerate(columns))
+def _mark(marked: Sequence[tuple[str, str]]) -> str:
+    plain = " AND ".join(is_plain for is_plain, _ in marked)
+    details = " + ".join(f"{4**i} * {detail}" for i, (_, detail) in enumerate(marked))
     return f"CASE WHEN {plain} THEN {PLAIN} ELSE {details} END"
 
 

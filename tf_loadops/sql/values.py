@@ -42,6 +42,11 @@ def parse_values(parts: Sequence[Tensor], schema: Schema) -> list[Values]:
     return parsed
 
 
+def flags(parts: Sequence[Tensor], schema: Schema) -> Tensor:
+    """Bool [rows]: the flag of each row, where `select` was given one."""
+    return tf.equal(_unpacked(parts[-1], len(schema), 1)[:, 0], 1)
+
+
 def bad_rows(parsed: Sequence[Values]) -> Tensor:
     """Bool [rows], whether something in the row cannot be represented."""
     bad = [tf.reduce_any(tf.not_equal(part.trouble, OK), axis=1) for part in parsed]
