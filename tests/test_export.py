@@ -46,13 +46,13 @@ def refused(model, directory, **kwargs):
 
 def test_unknown_signature(file, tmp_path):
     assert refused(numbers(file), tmp_path / "model", signatures=["path", "paths"]) == (
-        "Expected some of path, rows, baked, embedded. Received: signatures=('path', 'paths')."
+        "Expected some of path, rows, baked, embedded, params, embedded_params. Received: signatures=('path', 'paths')."
     )
 
 
 def test_no_signature(file, tmp_path):
     assert refused(numbers(file), tmp_path / "model", signatures=[]) == (
-        "Expected some of path, rows, baked, embedded. Received: signatures=()."
+        "Expected some of path, rows, baked, embedded, params, embedded_params. Received: signatures=()."
     )
 
 

@@ -15,11 +15,20 @@ from tf_loadops.errors import LoadError
 from tf_loadops.graph_ops import check_ops
 from tf_loadops.layers.loader import Loader, as_source, embedded, inputs_are_rows
 from tf_loadops.layers.lookup import SQLiteLookup
-from tf_loadops.signatures import KEY_SIGNATURES, asset, named, trace_keys
+from tf_loadops.signatures import (
+    KEY_SIGNATURES,
+    PARAM_SIGNATURES,
+    asset_paths,
+    carried,
+    named,
+    sources_of,
+    trace_keys,
+    trace_params,
+)
 
 Tensor = Any
 
-SIGNATURES = ("path", "rows", "baked", "embedded")
+SIGNATURES = ("path", "rows", "baked", "embedded", *PARAM_SIGNATURES)
 
 
 def export_saved_model(
@@ -40,6 +49,8 @@ def export_saved_model(
     - "rows": takes `rows`, string [rows], one record of text each, as a request brings them.
     - "baked": takes nothing and reads, on every call, the path that `source` names at export.
     - "embedded": takes nothing and reads a copy of that file which the SavedModel carries in its assets.
+    - "params": takes the parameters of the loader's query, by their names, and reads the database that it names.
+    - "embedded_params": takes the same, and reads a copy of that database.
 
     And of a model that looks keys up, and has no loader:
 
@@ -49,7 +60,8 @@ def export_saved_model(
     Args:
       model: a built Keras model with a loader or a SQLiteLookup in it, or such a layer itself.
       directory: where the SavedModel is written; made, with its parents.
-      signatures: which of them, in this order; by default path and rows, and baked if there is a source; or keys.
+      signatures: which of them, in this order; by default path and rows, and baked if there is a source; or keys, or
+        params where several inputs are these.
       source: the file or files for "baked" and "embedded"; by default the loader's own.
       overwrite: replace what is in the directory.
       allow_custom_ops: allow ops that plain TensorFlow does not have; the process that loads the model then needs
@@ -79,6 +91,8 @@ def export_saved_model(
         rows = ("rows",) if all(loader.takes_rows for loader in loaders) else ()
         signatures = ("path", *rows, "baked") if own or source is not None else ("path", *rows)
         signatures = signatures if loaders else ("keys",)
+        several = len(getattr(model, "inputs", None) or []) > 1
+        signatures = ("params",) if several and any(getattr(part, "params", None) for part in loaders) else signatures
     _check(model, signatures, own if source is None else bool(source), SIGNATURES if loaders else KEY_SIGNATURES)
     if source is not None and not loaders:
         raise LoadError("source=... names the files of a loader, but there is none: a lookup has its own database.")
@@ -93,7 +107,7 @@ def export_saved_model(
     module.variables_held = [variable.value for variable in model.variables]
     module.tables_held = _tables(model)
     if loaders:
-        traced = _Tracer(model, loaders, source, module).trace(signatures)
+        traced = _Tracer(model, loaders, lookups, source, module).trace(signatures)
     else:
         traced = trace_keys(model, lookups, signatures, module)
     for name, function in traced.items():
@@ -112,9 +126,9 @@ def _check(model: keras.layers.Layer, signatures: Sequence[str], has_source: boo
     if not model.built:
         raise LoadError("An exported model is built. Call it once on data before exporting it.")
     inputs = getattr(model, "inputs", None) or []
-    if len(inputs) > 1:
+    if len(inputs) > 1 and not set(signatures) <= set(PARAM_SIGNATURES):
         raise LoadError(f"An exported model takes one input, the paths. Received: a model with {len(inputs)} inputs.")
-    needing = [name for name in signatures if name in ("baked", "embedded")]
+    needing = [name for name in signatures if name in ("baked", "embedded", *PARAM_SIGNATURES)]
     if needing and not has_source:
         raise LoadError(
             f"Signature {needing[0]!r} reads a file that is known at export, but no loader has one. Pass source=..., "
@@ -144,12 +158,16 @@ class _Tracer:
     Args:
       model: the model.
       loaders: the loaders in it.
+      lookups: the lookups in it.
       source: what takes the place of their own source, or None.
       module: what is saved; it gets the assets.
     """
 
-    def __init__(self, model: keras.layers.Layer, loaders: list[Loader], source: Any, module: tf.Module) -> None:
-        self.model, self.loaders, self.source, self.module = model, loaders, source, module
+    def __init__(
+        self, model: keras.layers.Layer, loaders: list[Loader], lookups: list[SQLiteLookup], source: Any,
+        module: tf.Module,
+    ) -> None:
+        self.model, self.loaders, self.lookups, self.source, self.module = model, loaders, lookups, source, module
         # A functional model is always fed, and a loader does the same with a path as with its own; any other model
         # may do something else when it is called with None.
         self.is_fed = bool(getattr(model, "inputs", None)) or isinstance(model, Loader)
@@ -158,6 +176,7 @@ class _Tracer:
     def trace(self, signatures: Sequence[str]) -> dict[str, Any]:
         """The concrete function of each signature."""
         ways = {"path": self._with_input, "rows": self._with_input, "baked": self._without, "embedded": self._without}
+        ways |= {name: self._with_params for name in PARAM_SIGNATURES}
         return {name: ways[name](name) for name in signatures}
 
     def _with_input(self, name: str) -> Any:
@@ -172,21 +191,23 @@ class _Tracer:
             )
         return concrete
 
+    def _with_params(self, name: str) -> Any:
+        if self.source is not None:
+            raise LoadError(f"Signature {name!r} reads the loader's own database: construct it with that path.")
+        return trace_params(self.model, [*self.loaders, *self.lookups], name, self.module)
+
     def _without(self, name: str) -> Any:
-        sources = self._sources()
+        sources: dict[int, Any] = self._sources()
+        looked_up: dict[int, Any] = {}
         if name == "embedded":
-            assets = {key: [asset(path) for path in paths] for key, paths in sources.items()}
-            self.module.assets_held = [asset for group in assets.values() for asset in group]
-            paths_of = {key: lambda group=group: [a.asset_path for a in group] for key, group in assets.items()}
-        else:
-            paths_of = {key: lambda paths=paths: paths for key, paths in sources.items()}
+            sources, looked_up = carried(sources, self.module), carried(sources_of(self.lookups), self.module)
 
         def load() -> dict[str, Tensor]:
-            paths = {key: tf.stack(make()) for key, make in paths_of.items()}
-            if self.is_fed:  # by the one function that is in the file anyway
+            paths = asset_paths(sources) if name == "embedded" else {at: tf.constant(p) for at, p in sources.items()}
+            if self.is_fed and not looked_up:  # by the one function that is in the file anyway
                 return self.of_paths(next(iter(paths.values())))
-            with embedded(paths):
-                return named(self.model(None))
+            with embedded({**paths, **asset_paths(looked_up)}):
+                return named(self.model(next(iter(paths.values())) if self.is_fed else None))
 
         return tf.function(load, input_signature=[], autograph=False).get_concrete_function()
 

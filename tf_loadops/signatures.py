@@ -1,4 +1,4 @@
-"""Parts of an exported SavedModel: the files it carries, the names of its outputs, the signatures of lookups."""
+"""Parts of an exported SavedModel: the files it carries, the names of its outputs, keys and parameters as inputs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import keras
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
-from tf_loadops.layers.loader import embedded
+from tf_loadops.layers.loader import Loader, as_source, embedded
 from tf_loadops.layers.lookup import SQLiteLookup
+from tf_loadops.sql.options import as_params
 
 Tensor = Any
 
 KEY_SIGNATURES = ("keys", "embedded_keys")
+PARAM_SIGNATURES = ("params", "embedded_params")
 
 
 def asset(path: str) -> tf.saved_model.Asset:
@@ -76,19 +78,72 @@ def trace_keys(
         raise LoadError("An exported model takes one vector of keys, but its lookups take integers and text.")
     spec = tf.TensorSpec([None], dtypes.pop(), name="keys")
 
-    def trace(paths: dict[int, Any]) -> Any:
-        def keys(keys: Tensor) -> dict[str, Tensor]:
-            with embedded({at: held.asset_path for at, held in paths.items()}):
-                return named(model(keys))
-
-        return tf.function(keys, input_signature=[spec], autograph=False).get_concrete_function()
-
     traced = {}
     for name in signatures:
-        held = {id(layer): asset(layer.source) for layer in lookups} if name == "embedded_keys" else {}
-        if held:
-            module.assets_held = list(held.values())
-        traced[name] = trace(held)
+        held = carried(sources_of(lookups), module) if name == "embedded_keys" else {}
+        traced[name] = _fed(model, spec, held)
         if not traced[name].inputs[0].consumers():
             raise LoadError(f"Signature {name!r} would ignore its input: the model does not hand it to a lookup.")
     return traced
+
+
+def trace_params(
+    model: keras.layers.Layer, layers: Sequence[Loader | SQLiteLookup], name: str, module: tf.Module
+) -> Any:
+    """Traces a signature that takes the parameters of a query.
+
+    Args:
+      model: a loader whose query has parameters, or a functional model whose inputs are named as they are.
+      layers: the loaders and lookups in it.
+      name: one of `PARAM_SIGNATURES`.
+      module: what is saved; it gets the assets.
+
+    Returns:
+      The concrete function.
+
+    Raises:
+      LoadError: if there are no parameters, or the model does not take them.
+    """
+    params = {key: value for layer in layers for key, value in (getattr(layer, "params", None) or {}).items()}
+    if not params:
+        raise LoadError(
+            f"Signature {name!r} takes the parameters of a query, but no query here has any. Write :name in it, and "
+            "construct the loader with params={name: value}."
+        )
+    if isinstance(model, Loader):
+        tensors = zip(params, as_params(params), strict=True)
+        specs = {key: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype, name=key) for key, tensor in tensors}
+    else:
+        specs = {part.name: tf.TensorSpec(part.shape, part.dtype, name=part.name) for part in model.inputs or []}
+    if not set(specs) <= set(params) or not specs:
+        raise LoadError(
+            f"Signature {name!r} hands its inputs to the query's parameters, {', '.join(params)}, by their names. "
+            f"Received: a model with the inputs {', '.join(specs) or 'of no name'}. Make a functional model of "
+            "keras.Input(..., name=parameter)."
+        )
+    return _fed(model, specs, carried(sources_of(layers), module) if name == "embedded_params" else {})
+
+
+def sources_of(layers: Sequence[Loader | SQLiteLookup]) -> dict[int, list[str]]:
+    """The paths that layers name as their own, by the layers' ids."""
+    return {id(layer): as_source(layer.source) for layer in layers if layer.source is not None}
+
+
+def carried(sources: dict[int, list[str]], module: tf.Module) -> dict[int, Any]:
+    """Copies of files for a SavedModel, by the ids of the layers that read them; the module keeps them."""
+    held = {at: [asset(path) for path in paths] for at, paths in sources.items()}
+    module.assets_held = [*getattr(module, "assets_held", []), *(part for parts in held.values() for part in parts)]
+    return held
+
+
+def asset_paths(held: dict[int, Any]) -> dict[int, Tensor]:
+    """Where those copies are, inside the function that is traced."""
+    return {at: tf.stack([part.asset_path for part in parts]) for at, parts in held.items()}
+
+
+def _fed(model: keras.layers.Layer, spec: Any, held: dict[int, Any]) -> Any:
+    def feed(values: Any) -> dict[str, Tensor]:
+        with embedded(asset_paths(held)):
+            return named(model(values))
+
+    return tf.function(feed, input_signature=[spec], autograph=False).get_concrete_function()

@@ -1,4 +1,4 @@
-"""Exported databases: path, baked, embedded and key signatures, where only TensorFlow is; threads; open files."""
+"""Exported databases: signatures of paths, keys and parameters, where only TensorFlow is; threads; open files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ for name in ("keys", "embedded_keys"):
         print(json.dumps(loaded.signatures[name](keys=tf.constant([3, 9, 1], tf.int64))["output"].numpy().tolist()))
     except tf.errors.OpError as error:
         print(error.message.partition("string: ")[2].partition("\\n")[0])
+loaded = tf.saved_model.load(sys.argv[2])
+for name in ("params", "embedded_params"):
+    try:
+        arguments = {"ids": tf.constant([7, 2, 5], tf.int64), "least": tf.constant(1.5, tf.float64)}
+        print(json.dumps(loaded.signatures[name](**arguments)["output"].numpy().tolist()))
+    except tf.errors.OpError as error:
+        print(error.message.partition("string: ")[2].partition("\\n")[0])
 """
+QUERY = "SELECT v FROM t WHERE id IN (:ids) AND v > :least ORDER BY id"
 
 
 @pytest.fixture(scope="module")
@@ -43,24 +51,29 @@ def made(tmp_path_factory):
     scale = keras.layers.Rescaling(10.0)
     tlo.export_saved_model(keras.Model(keys, scale(features)), folder / "a", signatures=("keys", "embedded_keys"))
     os.rename(folder / "a", folder / "moved")
+    loader = tlo.DatabaseDataLoader(db, QUERY, params={"ids": [1], "least": 0.0})
+    tlo.export_saved_model(loader, folder / "params", signatures=("params", "embedded_params"))
     return folder / "moved", db
 
 
 def run(directory):
-    command = [sys.executable, "-I", "-c", ONLY_TENSORFLOW, str(directory)]
+    command = [sys.executable, "-I", "-c", ONLY_TENSORFLOW, str(directory), str(directory.parent / "params")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return done.stdout.splitlines()
 
 
-def test_keys_where_only_tensorflow_is(made):
+def test_keys_and_parameters_where_only_tensorflow_is(made):
     directory, db = made
-    both = [json.loads(line) for line in run(directory)]
-    np.testing.assert_array_equal(both, [[[15.0], [np.nan], [5.0]]] * 2)
+    keys, params = [[15.0], [np.nan], [5.0]], [[2.5], [3.5]]
+    for line, expected in zip(run(directory), (keys, keys, params, params), strict=True):
+        np.testing.assert_array_equal(json.loads(line), expected)
     os.rename(db, f"{db}.away")
-    gone, carried = run(directory)
+    lines = run(directory)
     os.rename(f"{db}.away", db)
-    assert gone == f"{db}: no such file. Check the path; a relative one starts at the working directory of the process."
-    np.testing.assert_array_equal(json.loads(carried), [[15.0], [np.nan], [5.0]])
+    gone = f"{db}: no such file. Check the path; a relative one starts at the working directory of the process."
+    assert [lines[0], lines[2]] == [gone, gone]
+    for line, expected in zip(lines[1::2], (keys, params), strict=True):
+        np.testing.assert_array_equal(json.loads(line), expected)
 
 
 def test_sixteen_threads_on_one_loaded_model(made):
@@ -93,6 +106,44 @@ def test_open_files_do_not_grow(made):
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
+def test_parameters_as_inputs_of_a_functional_model(tmp_path):
+    db = make(tmp_path / "t.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v REAL)",
+              {"t": [(i, i / 2) for i in range(1, 8)]})  # fmt: skip
+    ids, names = (keras.Input(shape=(), dtype="int64", name=name) for name in ("ids", "others"))
+    loader = tlo.DatabaseDataLoader(
+        db, "SELECT v FROM t WHERE id IN (:ids) OR id IN (:others)", params={"ids": [1], "others": [1]}
+    )
+    model = keras.Model([ids, names], keras.layers.Rescaling(2.0)(loader({"ids": ids, "others": names})))
+    tlo.export_saved_model(model, tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    assert sorted(loaded.signatures) == ["params", "serving_default"]
+    given = {"ids": tf.constant([3], tf.int64), "others": tf.constant([5, 7], tf.int64)}
+    assert loaded.signatures["params"](**given)["output"].numpy().tolist() == [[3.0], [5.0], [7.0]]
+    # A text that holds SQL is only a text.
+    users = make(tmp_path / "u.db", "CREATE TABLE u (name TEXT, v REAL)", {"u": [("a", 1.0), ("b' OR '1'='1", 2.0)]})
+    loader = tlo.DatabaseDataLoader(users, "SELECT v FROM u WHERE name = :name", params={"name": "a"})
+    tlo.export_saved_model(loader, tmp_path / "text", signatures=("params",))
+    look = tf.saved_model.load(str(tmp_path / "text")).signatures["params"]
+    for name, expected in (("b' OR '1'='1", [[2.0]]), ("x' OR '1'='1", []), ("a", [[1.0]])):
+        assert look(name=tf.constant(name))["output"].numpy().tolist() == expected
+
+
+def test_an_embedded_model_carries_the_files_of_loaders_and_lookups(tmp_path):
+    db = make(tmp_path / "t.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, v REAL)", {"t": [(1, 0.5), (2, 1.5)]})
+    file = tmp_path / "ids.csv"
+    file.write_text("id\n2\n1\n2\n")
+    path = keras.Input(shape=(), dtype="string")
+    ids = tlo.CSVDataLoader(file, output="columns", engine="general")(path)["id"]
+    model = keras.Model(path, tlo.SQLiteLookup(db, "t", "id", ["v"])(ids))
+    tlo.export_saved_model(model, tmp_path / "model", signatures=("embedded", "path"))
+    os.rename(db, tmp_path / "away.db")
+    os.rename(file, tmp_path / "away.csv")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    assert loaded.signatures["embedded"]()["output"].numpy().tolist() == [[1.5], [0.5], [1.5]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"t\.db: no such file"):
+        loaded.signatures["path"](path=tf.constant([str(tmp_path / "away.csv")]))
+
+
 def test_default_signatures(tmp_path):
     loader = tlo.DatabaseDataLoader(shop(tmp_path), "SELECT price, count FROM items")
     tlo.export_saved_model(loader, tmp_path / "model")
@@ -115,6 +166,19 @@ def test_refused(tmp_path):
     assert said in refusal(loader, tmp_path, signatures=("rows",))
     assert refusal(lookup, tmp_path, signatures=("path",)) == (
         "Expected some of keys, embedded_keys. Received: signatures=('path',)."
+    )
+    assert refusal(loader, tmp_path, signatures=("params",)) == (
+        "Signature 'params' takes the parameters of a query, but no query here has any. Write :name in it, and "
+        "construct the loader with params={name: value}."
+    )
+    asked = tlo.DatabaseDataLoader(db, "SELECT v FROM t WHERE id = :id", params={"id": 1})
+    assert refusal(asked, tmp_path, signatures=("params",), source=db) == (
+        "Signature 'params' reads the loader's own database: construct it with that path."
+    )
+    path = keras.Input(shape=(), dtype="string", name="path")
+    assert refusal(keras.Model(path, asked(path)), tmp_path, signatures=("params",)) == (
+        "Signature 'params' hands its inputs to the query's parameters, id, by their names. Received: a model with the "
+        "inputs path. Make a functional model of keras.Input(..., name=parameter)."
     )
     assert refusal(lookup, tmp_path, source="x.db") == (
         "source=... names the files of a loader, but there is none: a lookup has its own database."

@@ -139,3 +139,17 @@ def test_names_that_do_not_fit(db, query, text):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         tlo.read_sqlite(db, query, ANSWER, params={"a": 1})
     assert caught.value.message == f"{db}: {text}"
+
+
+def test_lists_of_numbers_keep_all_digits(tmp_path):
+    db = make(tmp_path / "t.db", "CREATE TABLE t (k REAL)", {"t": [(0.1,), (2.0,), (1e300,)]})
+    query = "SELECT rowid AS n FROM t WHERE k IN (:keys) ORDER BY n"
+    assert lists(tlo.read_sqlite(db, query, ANSWER, params={"keys": [0.1, 1e300]}))["n"] == [1, 3]
+    assert lists(tlo.read_sqlite(db, query, ANSWER, params={"keys": (2, 0.1)}))["n"] == [1, 2]
+    assert lists(tlo.read_sqlite(db, query, ANSWER, params={"keys": []}))["n"] == []
+    with pytest.raises(tlo.LoadError) as refused:
+        tlo.read_sqlite(db, query, ANSWER, params={"keys": [2**53 + 1, 0.5]})
+    assert str(refused.value) == (
+        "Parameter 'keys' is a number, a bool or a text, or a vector of them for IN (:keys). Received: list "
+        "[9007199254740993, 0.5]."
+    )

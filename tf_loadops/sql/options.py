@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf_loadops.errors import LoadError
@@ -88,15 +89,22 @@ def as_params(params: Mapping[str, Any] | None) -> list[Any]:
     return [_as_param(name, value) for name, value in (params or {}).items()]
 
 
+def _numbers(value: Any) -> Any:
+    """Python's numbers in 64 bits, as TensorFlow would make 32 of them, and of 0.1 another number."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    if not all(isinstance(item, (int, float)) for item in items):
+        return value
+    array = np.asarray(items)
+    if any(isinstance(item, int) and item != kept for item, kept in zip(items, array.tolist(), strict=True)):
+        raise ValueError("an integer that is none among floats")
+    return array if isinstance(value, (list, tuple)) else array[0]
+
+
 def _as_param(name: str, value: Any) -> Any:
     if not isinstance(name, str) or not name.isidentifier():
         raise LoadError(f"A parameter's name is an identifier, written :name in the query. Received: {name!r}.")
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = tf.constant(value, tf.int64) if -(2**63) <= value < 2**63 else value
-    elif isinstance(value, float):
-        value = tf.constant(value, tf.float64)
     try:
-        tensor = tf.convert_to_tensor(value)
+        tensor = tf.convert_to_tensor(_numbers(value))
     except (TypeError, ValueError):
         tensor = None
     kinds = tensor is not None and (
