@@ -8,13 +8,15 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import tf_loadops as tlo
 
-from .databases import PRICES, lists, shop
+from .databases import PRICES, lists, make, shop
 
 HOLDER = """
 import sqlite3, sys, time
@@ -26,16 +28,58 @@ time.sleep(float(sys.argv[3]))
 """
 
 
+BUSY_WRITER = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], timeout=0)
+state = 0
+print("held", flush=True)
+while True:
+    state += 1
+    try:
+        db.execute("UPDATE t SET v = ?", (state,))
+        db.commit()
+    except sqlite3.OperationalError:
+        db.rollback()
+    time.sleep(0.002)
+"""
+
+
 @contextlib.contextmanager
-def held(db, statements, seconds=600.0):
+def held(db, statements, seconds=600.0, program=HOLDER):
     """Another process that runs statements and keeps its connection; in this one it would share the locks."""
-    command = [sys.executable, "-c", HOLDER, str(db), statements, str(seconds)]
+    command = [sys.executable, "-c", program, str(db), statements, str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline() == "held\n"
             yield process
         finally:
             process.kill()
+
+
+def test_threads_read_whole_states_while_another_process_writes(tmp_path):
+    """A file that one thread closes must not take away the lock under which another one reads."""
+    db = make(tmp_path / "t.db", "CREATE TABLE t (id INTEGER, v REAL)", {"t": [(i, 0) for i in range(9000)]})
+    schema = tlo.Schema([tlo.Column("v", "float64")])
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+    def read(path):
+        return tlo.read_sqlite(path, "SELECT v FROM t", schema, engine="query", lock_timeout=60.0).columns["v"]
+
+    read(tf.constant(str(db)))
+
+    def work(_):
+        seen = []
+        while len(seen) < 8:
+            try:
+                seen.append(np.unique(read(tf.constant(str(db))), return_counts=True))
+            except tf.errors.InvalidArgumentError as error:
+                assert "Call again." in error.message
+        return seen
+
+    with held(db, "", program=BUSY_WRITER), ThreadPoolExecutor(4) as pool:
+        reads = [read for thread in pool.map(work, range(4)) for read in thread]
+    assert [counts.tolist() for _, counts in reads] == [[9000]] * 32
+    assert len({state for states, _ in reads for state in states.tolist()}) > 1
 
 
 def prices(db, **more):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_loadops.errors import gate, printable
 from tf_loadops.paths import attempt, fresh, is_regular, no_file, unreadable
+from tf_loadops.sql.alone import alone
 
 Tensor = Any
 
@@ -45,11 +46,9 @@ def guarded(path: Tensor, texts: Sequence[str] = ()) -> tuple[Tensor, Tensor]:
         return tf.where(is_server, _server(path), tf.where(is_remote, _remote(path), no_file(path)))
 
     path = gate(~is_server & ~is_remote & is_regular(path), not_opened, fresh(path))
-    header, found = attempt(_first_bytes, path)
+    header, found, is_whole = alone(lambda: _looked_at(path))
     is_database = tf.equal(tf.strings.substr(_padded(header), 0, len(_MAGIC)), _MAGIC)
     is_database &= tf.equal(tf.strings.length(header), _HEADER)
-    # Of a page that is cut short SQLite would read the rest as zeros.
-    _, is_whole = attempt(lambda p: _first_page(p, header), path)
     is_readable = ~is_utf16(header) if texts else tf.constant(True)
 
     def not_read() -> Tensor:
@@ -58,6 +57,14 @@ def guarded(path: Tensor, texts: Sequence[str] = ()) -> tuple[Tensor, Tensor]:
         return tf.cond(found, lambda: opened, lambda: unreadable(path))
 
     return gate(found & is_database & is_whole & is_readable, not_read, (path, header))
+
+
+def _looked_at(path: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The header, whether the file can be read, and whether it is whole pages."""
+    header, found = attempt(_first_bytes, path)
+    # Of a page that is cut short SQLite would read the rest as zeros.
+    _, is_whole = attempt(lambda p: _first_page(p, header), path)
+    return header, found, is_whole
 
 
 def file_bytes(header: Tensor) -> Tensor:

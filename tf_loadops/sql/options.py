@@ -95,8 +95,9 @@ def _numbers(value: Any) -> Any:
     if not all(isinstance(item, (int, float)) for item in items):
         return value
     array = np.asarray(items)
-    if any(isinstance(item, int) and item != kept for item, kept in zip(items, array.tolist(), strict=True)):
-        raise ValueError("an integer that is none among floats")
+    exact = all(item == kept for item, kept in zip(items, array.tolist(), strict=True) if isinstance(item, int))
+    if not exact or array.dtype not in (np.bool_, np.int64, np.float64):
+        raise ValueError("an integer that 64 bits do not hold")
     return array if isinstance(value, (list, tuple)) else array[0]
 
 

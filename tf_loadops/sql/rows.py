@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_loadops.blocks import groups_of
 from tf_loadops.paths import attempt, escaped
 from tf_loadops.schema import Schema
+from tf_loadops.sql.alone import alone
 from tf_loadops.sql.guard import is_wal, uri
 from tf_loadops.sql.select import width_of_marks
 
@@ -19,6 +20,8 @@ Tensor = Any
 # Few enough that the memory of one batch's scalars serves the next one: half the time of a single large batch.
 _BATCH = 1024
 _PAUSE = 20_000  # microseconds between two looks at a locked database
+# A read may fail because of a lock that is gone when it is looked for; so often in a row, something else is wrong.
+_CHANCES = 6
 _RAW = {"float32": tf.float64, "float64": tf.float64, "int32": tf.int64, "int64": tf.int64, "bool": tf.int64}
 
 PROBE = "SELECT count(*) FROM sqlite_master"
@@ -31,7 +34,7 @@ class Fetched(NamedTuple):
     Attributes:
       done: bool scalar, whether it ran to its end.
       locked: bool scalar, whether it did not because of a lock.
-      strikes: int32 scalar, how often it failed on a database that could be read, 2 at most.
+      strikes: int32 scalar, how often it failed on a database that could be read.
       pauses: int32 scalar, how often it failed in all.
       opened: string scalar, the URI that was opened.
       parts: [rows, columns] of float64, int64 or string for each group of columns, and int64 [rows, marks] behind them;
@@ -69,7 +72,7 @@ def fetch(
     unlocked = uri(path, "&immutable=1")
 
     def step(state: Fetched) -> tuple[Fetched]:
-        parts, done = _tried(state.opened, statement, kinds, empty)
+        parts, done = alone(lambda: _tried(state.opened, statement, kinds, empty))
 
         def failed() -> tuple[Tensor, ...]:
             is_readable, would_be = runs(state.opened, PROBE), runs(unlocked, PROBE)
@@ -77,8 +80,9 @@ def fetch(
             no_log = is_wal(header) & ~is_readable & would_be & ~_beside(path, "-wal")
             locked = ~is_readable & would_be & ~no_log
             is_late = state.pauses >= most_pauses
-            _slept(tf.where(locked & ~is_late, tf.constant(_PAUSE, tf.int64), tf.constant(0, tf.int64)))
-            more = tf.where(no_log, 0, tf.where(locked, tf.where(is_late, 2, 0), 1))
+            pause = tf.where(no_log | (locked & is_late), 0, tf.where(locked, _PAUSE, _PAUSE // 10))
+            _slept(tf.cast(pause, tf.int64))
+            more = tf.where(no_log, 0, tf.where(locked, tf.where(is_late, _CHANCES, 0), 1))
             return locked, state.strikes + more, state.pauses + 1, tf.where(no_log, unlocked, state.opened)
 
         def over() -> tuple[Tensor, ...]:
@@ -88,8 +92,7 @@ def fetch(
         return (Fetched(done, locked, strikes, pauses, opened, parts),)
 
     def goes_on(state: Fetched) -> Tensor:
-        # It may fail once because of a lock that went while it was looked for; twice is no chance.
-        return ~state.done & (state.strikes < 2)
+        return ~state.done & (state.strikes < _CHANCES)
 
     scalar = tf.TensorShape([])
     matrices = tuple(tf.TensorShape([None, width]) for _, width in kinds)
@@ -100,12 +103,13 @@ def fetch(
 
 def runs(opened: Tensor, statement: Tensor) -> Tensor:
     """Whether SQLite takes a statement with one column, and finds its first row or its end: bool scalar."""
-    return attempt(lambda s: tf.strings.as_string(_first(opened, s, tf.int64)), tf.convert_to_tensor(statement))[1]
+    statement = tf.convert_to_tensor(statement)
+    return alone(lambda: attempt(lambda s: tf.strings.as_string(_first(opened, s, tf.int64)), statement))[1]
 
 
 def text_of(opened: Tensor, statement: Tensor) -> Tensor:
     """The first text that a statement gives; "" if there is none."""
-    return attempt(lambda s: _first(opened, s, tf.string), statement)[0]
+    return alone(lambda: attempt(lambda s: _first(opened, s, tf.string), statement))[0]
 
 
 def _first(opened: Tensor, statement: Tensor, dtype: Any) -> Tensor:
@@ -163,7 +167,7 @@ def _unpacked(packed: Tensor, dtype: Any) -> Tensor:
 def raised(opened: Tensor, statement: Tensor, dtypes: tuple[Any, ...]) -> Tensor:
     """Runs a statement that is known to fail, so that SQLite's own reason is seen; True if it did not fail."""
     rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, dtypes).batch(_BATCH)
-    return _plain(rows).reduce(True, _as_it_is(lambda *_: True))
+    return alone(lambda: _plain(rows).reduce(True, _as_it_is(lambda *_: True)))
 
 
 def _beside(path: Tensor, suffix: str) -> Tensor:

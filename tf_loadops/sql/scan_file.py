@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.bigendian import top, word_at
 from tf_loadops.paths import attempt, escaped, fresh
+from tf_loadops.sql.alone import alone
 
 Tensor = Any
 
@@ -55,7 +56,10 @@ def read_file(path: Tensor) -> File:
       The file. It is not `ok` if it cannot be read, is no SQLite file, is not whole, has 2 GiB or more, or may have
       been in the middle of a transaction.
     """
-    path = fresh(path)
+    return alone(lambda: _read(fresh(path)))
+
+
+def _read(path: Tensor) -> File:
     header, quiet = _look(path)
     parsed = _parsed(header)
     quiet = tf.ensure_shape(quiet & parsed.ok, [])
