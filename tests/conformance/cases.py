@@ -442,4 +442,32 @@ DATABASE = Case(
     ],
 )
 
-CASES = [MATRIX, COLUMNS, LABEL, PREPROCESSING, ENCODED, NUMERIC, DATABASE]
+SCAN = Case(
+    name="database_scan",
+    build=lambda path: tlo.DatabaseDataLoader(path, "SELECT a, b FROM t", engine="scan"),
+    first=Source(
+        database(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a REAL, b INT, name TEXT);"
+            "INSERT INTO t VALUES (3, -150, 5, 'pot'), (1, 1.25, NULL, 'Bø'), (2, NULL, 16777217, NULL), (4, 0, 0, '')"
+        ),
+        {"output": ("float32", [[1.25, NAN], [NAN, 16777216.0], [-150.0, 5.0], [0.0, 0.0]])},
+    ),
+    # Another table: what the layer knows of the first one does not hold, and SQLite is asked.
+    second=Source(
+        database("CREATE TABLE t (b, id, a); INSERT INTO t VALUES (2.5, 1, 7)"), {"output": ("float32", [[7.0, 2.5]])}
+    ),
+    refusals=[
+        MISSING,
+        Refusal(
+            "text",
+            database(
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, a REAL, b INT, name TEXT); "
+                "INSERT INTO t VALUES (1, 1, 2, 'x'), (2, 1, 'no', '')"
+            ),
+            "{path}: row 2, column 'b': cannot read text 'no' as float32. Correct the value, CAST it in the query, "
+            f"{OR_ELSE} (The schema was inferred from all 4 rows of SELECT a, b FROM t in {{own}}.)",
+        ),
+    ],
+)
+
+CASES = [MATRIX, COLUMNS, LABEL, PREPROCESSING, ENCODED, NUMERIC, DATABASE, SCAN]

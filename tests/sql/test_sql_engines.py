@@ -124,13 +124,34 @@ def test_other_queries_are_not_scanned(db, query):
     )
 
 
+def test_a_scan_of_what_cannot_be_read_says_so(tmp_path):
+    schema = tlo.Schema([tlo.Column("price", "float64")])
+    missing, junk = tmp_path / "none.db", tmp_path / "junk.db"
+    junk.write_text("a,b\n")
+    said = {
+        missing: "no such file. Check the path; a relative one starts at the working directory of the process.",
+        junk: "no SQLite database: it begins with 'a,b\\n'. It is of another format, or encrypted. Give the path of a "
+        "SQLite file.",
+    }
+    for path, text in said.items():
+        for make in (tlo.read_sqlite, tlo.DatabaseDataLoader):
+            with pytest.raises(tlo.LoadError) as error:
+                make(path, "SELECT price FROM items", schema=schema, engine="scan")
+            assert str(error.value) == f"{path}: {text}"
+
+
 def test_auto_scans_large_files(db, scans, monkeypatch):
     monkeypatch.setattr(compiled, "PRICE", 2.0)  # a graph holds both engines; op by op shows which one runs
     loader = tlo.DatabaseDataLoader(db, "SELECT * FROM items", features=["id", "stock"])
     expected = [[1, 3], [2, np.nan], [7, -(2**31)], [9, 2**31]]
     np.testing.assert_array_equal(loader(None), np.array(expected, np.float32))
     assert scans == []
+    # Four rows of two values: too few for a file of so many bytes, and then enough.
     monkeypatch.setattr(reader, "AUTO_BYTES", 0)
+    copy = type(loader).from_config(loader.get_config())
+    np.testing.assert_array_equal(copy(None), np.array(expected, np.float32))
+    assert scans == []
+    monkeypatch.setattr(reader, "BYTES_A_VALUE", db.stat().st_size // (2 * 4) + 1)
     copy = type(loader).from_config(loader.get_config())
     np.testing.assert_array_equal(copy(None), np.array(expected, np.float32))
     assert scans == ["items"]

@@ -44,7 +44,7 @@ class DatabaseDataLoader(Loader):
       on_bad_row: "raise", "skip" or "null"; see `tlo.read_sqlite`.
       lock_timeout: seconds to wait for a database that a writer has locked.
       engine: "auto", "scan" or "query"; see `tlo.read_sqlite`. "auto" scans where the query is a whole table, or
-        columns of it, and the file has 16 MiB or more.
+        columns of it, and the table is much of a file of 16 MiB or more.
       sample_rows: how many rows types are inferred from; None for all.
       layout: what a saved layer knows of the table that the query is all of; found out here otherwise.
       **kwargs: `name` and `dtype` of the layer.
@@ -132,7 +132,8 @@ class DatabaseDataLoader(Loader):
     def _found_layout(self) -> TableLayout | None:
         if self.source is None or self._reading["engine"] == "query" or self.params:
             return None
-        return layout_of(as_source(self.source)[0], self.query, self.schema.select(self._columns()))
+        must = self._reading["engine"] == "scan"
+        return layout_of(as_source(self.source)[0], self.query, self.schema.select(self._columns()), must)
 
     def _options(self, params: Mapping[str, Any] | None) -> Options:
         return make_options(self.schema, self._columns(), params=params, layout=self._layout, **self._reading)

@@ -21,7 +21,7 @@ from tf_loadops.sql.query import bound
 from tf_loadops.sql.rows import fetch, text_of
 from tf_loadops.sql.scan import scan_table
 from tf_loadops.sql.scan_layout import TableLayout
-from tf_loadops.sql.select import select
+from tf_loadops.sql.select import quoted, select
 from tf_loadops.sql.values import bad_rows, parse_values, to_blocks
 from tf_loadops.sql.whole import layout_of
 from tf_loadops.table import Table
@@ -30,6 +30,8 @@ Tensor = Any
 
 # Below this SQLite is done before a compiled scan pays; `python -m benchmarks run sqlite` shows it.
 AUTO_BYTES = 16 << 20
+# Bytes of a file that are scanned in the time in which SQLite hands over one value.
+BYTES_A_VALUE = 200
 
 
 # Autograph, where a caller's tf.function brings it along, would only slow the tracing of what is graph code already.
@@ -99,7 +101,7 @@ def _layout(db: Any, query: Any, schema: Schema, columns: Sequence[str] | None) 
     first = db[0] if isinstance(db, (list, tuple)) and db else db
     if not isinstance(first, (str, os.PathLike)) or not isinstance(query, str) or not isinstance(schema, Schema):
         return None
-    return layout_of(first, query, schema.select(columns) if columns else schema)
+    return layout_of(first, query, schema.select(columns) if columns else schema, must=True)
 
 
 def as_query(query: Any) -> Tensor:
@@ -144,13 +146,22 @@ def _read_database(path: Tensor, query: Tensor, literals: Tensor | None, options
     path, header = guarded(path, [column.name for column in schema if column.dtype == "string"])
     if options.layout is None or options.engine == "query" or options.params:
         return _by_query(path, header, query, literals, options)
-    worth = tf.constant(True) if options.engine == "scan" else file_bytes(header) >= AUTO_BYTES
+    worth = tf.constant(True) if options.engine == "scan" else _pays(path, header, options.layout, schema)
 
     def scan() -> tuple[Blocks, Tensor]:
         return call(_scan, path, static=(options.layout, schema), now=True)
 
     blocks, exact = tf.cond(worth, scan, lambda: _nothing(schema))
     return tf.cond(exact, lambda: blocks, lambda: apart(lambda: _by_query(path, header, query, literals, options)))
+
+
+def _pays(path: Tensor, header: Tensor, layout: TableLayout, schema: Schema) -> Tensor:
+    """Whether the table holds so many rows that reading all of the file is less work than asking SQLite for them."""
+    size = file_bytes(header)
+    rows = tf.strings.as_string(size // (BYTES_A_VALUE * len(schema)) + 1)
+    head = f"SELECT CAST(count(*) AS TEXT) FROM (SELECT 1 FROM {quoted(layout.name)} LIMIT "
+    some = tf.strings.join([head, rows, ")"])
+    return tf.cond(size >= AUTO_BYTES, lambda: tf.equal(text_of(uri(path), some), rows), lambda: tf.constant(False))
 
 
 def _scan(path: Tensor, layout: TableLayout, schema: Schema) -> tuple[Blocks, Tensor]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_loadops.errors import LoadError, message_of
 from tf_loadops.inputs import at_once
 from tf_loadops.schema import Schema
 from tf_loadops.sql.guard import guarded, uri
@@ -29,17 +30,21 @@ _NOT_NAMES = {"distinct", "all", "null", "current_date", "current_time", "curren
 
 
 @at_once
-def layout_of(db: Any, query: str, schema: Schema) -> TableLayout | None:
+def layout_of(db: Any, query: str, schema: Schema, must: bool = False) -> TableLayout | None:
     """Describes the table that a query is all of.
 
     Args:
       db: path of a database.
       query: the query.
       schema: the columns that are read of it.
+      must: whether a file that is no database is refused here; otherwise the query engine says what is wrong.
 
     Returns:
       The layout; None where only SQLite can answer: another query, a table that the scan does not read, a column that
       the query does not give, or rows that SQLite would give in the order of an index.
+
+    Raises:
+      LoadError: if the file is no database, and `must`.
     """
     parsed = _QUERY.fullmatch(query)
     if parsed is None:
@@ -50,17 +55,20 @@ def layout_of(db: Any, query: str, schema: Schema) -> TableLayout | None:
     if not _NOT_NAMES.isdisjoint(lower) or len(set(lower)) < len(lower):
         return None
     try:
-        with tf.init_scope():  # a tf.function may be under construction
-            opened, _ = guarded(tf.constant(os.fspath(db)))
-            where = uri(opened).numpy().decode(errors="surrogateescape")
+        opened, _ = guarded(tf.constant(os.fspath(db)))
+        where = uri(opened).numpy().decode(errors="surrogateescape")
         with contextlib.closing(sqlite3.connect(where, uri=True, timeout=5.0)) as connection:
             layout = describe_table(connection, table)
             # As the query engine asks: it may get by with an index that holds the columns, in another order.
             columns = ", ".join(map(quoted, schema.names))
             asked = f"SELECT {columns} FROM ({query.strip(_SPACE).removesuffix(';')})"
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")] if layout else []
-    except (sqlite3.Error, sqlite3.Warning, tf.errors.InvalidArgumentError):
+    except (sqlite3.Error, sqlite3.Warning):
         return None  # the query engine says what is wrong
+    except tf.errors.InvalidArgumentError as error:
+        if must:
+            raise LoadError(message_of(error)) from None
+        return None
     if layout is None or len(plan) != 1 or re.search(" USING (COVERING )?INDEX ", plan[0]):
         return None
     given = {name.lower() for name in names} or {column.name.lower() for column in layout.columns}
