@@ -18,6 +18,7 @@ SUITES = {
     "first-call": "first_call",
     "sqlite": "sqlite_read",
     "standardize": "standardize",
+    "end-to-end": "end_to_end",
 }
 """Names of suites and the modules that hold them: a docstring, and a function `cases` of a Plan."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import rewriter_config_pb2
 
 Tensor = Any
 
@@ -20,6 +21,12 @@ A_CALL, A_BYTE = 0.012, 1 / 45e6
 # Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
 # to a function when it first runs.
 _APART = {"_noinline": True, "_tf_data_function": True}
+
+_AS_WRITTEN = tf.compat.v1.ConfigProto(
+    graph_options=tf.compat.v1.GraphOptions(
+        rewrite_options=rewriter_config_pb2.RewriterConfig(disable_meta_optimizer=True)
+    )
+).SerializeToString()
 
 _building = threading.RLock()
 _xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
@@ -55,7 +62,7 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
       function: a module-level function of the tensors, followed by `static`.
       *tensors: tensors of known rank.
       static: what the graph depends on besides.
-      now: whether an eager caller wants the graph at once.
+      now: whether there is so much to do that an eager caller wants the graph at once, and TensorFlow's optimiser pays.
 
     Returns:
       What the function returns.
@@ -65,7 +72,7 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
     with _building:  # or threads that come here together would all build it
         graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal
-    return graph(*tensors)
+    return graph(*tensors) if now else _called(graph, tensors)
 
 
 def due(function: Callable[..., Any], static: tuple[Hashable, ...], cost: float) -> bool:
@@ -95,7 +102,26 @@ def apart(function: Callable[[], Any]) -> Any:
     """
     if tf.executing_eagerly():
         return function()
-    return tf.function(function, autograph=False, experimental_attributes=_APART)()
+    graph = tf.function(function, autograph=False, experimental_attributes=_APART).get_concrete_function()
+    return _called(graph, ())
+
+
+def _called(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
+    """A call of a concrete function that TensorFlow runs as it is written.
+
+    Its optimiser takes longer than most reads, again in every iterator of a dataset, and finds little here to improve.
+    """
+    if tf.executing_eagerly():
+        return graph(*tensors)
+    outputs = tf.raw_ops.StatefulPartitionedCall(
+        args=[*tensors, *graph.captured_inputs],
+        Tout=[tensor.dtype for tensor in graph.outputs],
+        f=graph,
+        config_proto=_AS_WRITTEN,
+    )
+    for output, known in zip(outputs, graph.outputs, strict=True):
+        output.set_shape(known.shape)
+    return tf.nest.pack_sequence_as(graph.structured_outputs, outputs, expand_composites=True)
 
 
 def in_flight() -> int:
