@@ -25,6 +25,8 @@ Tensor = Any
 SLOTS = 4
 """How many reads of a process go on at the same time; the others wait. It is the most connections, too."""
 
+_DATABASE = r"^(postgres(?:ql)?://[^/?]*)(?:/[^?]*)?"
+
 ATTEMPTS, PAUSE = 4, 100_000
 """How often connecting is tried, and microseconds before the second time; each later pause is twice as long."""
 
@@ -81,7 +83,7 @@ def _failure(dsn: Tensor, cut: Tensor) -> Tensor:
     where = label(dsn)
     lost = tf.strings.join([
         where, ": the connection was lost while the query ran: the server ended it, or is starting anew. Nothing was "
-        "changed. Call again.",
+        "changed. Call again. (It also ends like this where PostgreSQL is older than 12, or has no PL/pgSQL.)",
     ])  # fmt: skip
 
     def reason() -> Tensor:
@@ -89,7 +91,16 @@ def _failure(dsn: Tensor, cut: Tensor) -> Tensor:
         with tf.control_dependencies([count]):
             return tf.strings.join([where, ": no connection was made at first, and now one can be. Call again."])
 
-    return tf.cond(cut, lambda: lost, reason)
+    no_database = tf.strings.join([
+        where, ": no connection was made: the server lets this user in, but not into this database. Check that it "
+        "exists, and that the user may CONNECT to it.",
+    ])  # fmt: skip
+
+    def refused() -> Tensor:
+        _, elsewhere = _tried(tf.strings.regex_replace(dsn, _DATABASE, r"\1/template1"), tf.constant(PROBE))
+        return tf.cond(elsewhere, lambda: no_database, reason)
+
+    return tf.cond(cut, lambda: lost, refused)
 
 
 def _tried(dsn: Tensor, message: Tensor) -> tuple[Tensor, Tensor]:

@@ -115,6 +115,29 @@ _PACK = r"""
     tlo_answer := convert_to('TABLE   ', 'UTF8') || tlo_count || int8send(octet_length(tlo_flags)) || int8send(0)
       || coalesce(tlo_flags, '') || coalesce(tlo_bytes, '') || convert_to(coalesce(substr(tlo_said, 25), ''), 'UTF8');
 """
+_NAMED = r"""
+    OPEN tlo_cursor FOR EXECUTE tlo_query{using};
+    FETCH tlo_cursor INTO tlo_row;
+    CLOSE tlo_cursor;
+    tlo_names := ARRAY(SELECT k FROM json_object_keys(row_to_json(tlo_row)) WITH ORDINALITY AS x(k, o) ORDER BY o);
+    tlo_shown := ARRAY(SELECT '''' || n || '''' FROM unnest(tlo_names) WITH ORDINALITY AS x(n, o) ORDER BY o);
+    IF cardinality(tlo_names) = 0 THEN
+      RAISE SQLSTATE 'TLO01' USING MESSAGE = 'the query returns no columns. Name some: ';
+    END IF;
+"""
+_SURVEY = r"""
+    SELECT string_agg('count(' || c || '), ' || CASE WHEN k = 'int' THEN 'min(' || c || '), max(' || c || ')'
+        ELSE 'NULL, NULL' END, ', ' ORDER BY o) INTO tlo_list
+      FROM (SELECT 'tlo_t.' || quote_ident(n) AS c, k, o FROM unnest(tlo_names, tlo_kinds) WITH ORDINALITY AS x(n, k, o))
+      AS y;
+    EXECUTE 'SELECT ARRAY[count(*), ' || tlo_list || ']::numeric[] FROM (SELECT * FROM (' || tlo_query
+      || E'\n) AS tlo_q{limit}) AS tlo_t' INTO tlo_numbers{using};
+    SELECT json_build_object('rows', tlo_numbers[1], 'columns', json_agg(json_build_object('name', n, 'type',
+        format_type(t, NULL), 'kind', k, 'values', tlo_numbers[3 * o - 1], 'least', tlo_numbers[3 * o], 'greatest',
+        tlo_numbers[3 * o + 1]) ORDER BY o)) INTO tlo_json
+      FROM unnest(tlo_names, tlo_types, tlo_kinds) WITH ORDINALITY AS x(n, t, k, o);
+    tlo_answer := convert_to('TABLE   ' || tlo_json::text, 'UTF8');
+"""
 _FAILED = r"""
   EXCEPTION WHEN query_canceled OR assert_failure OR OTHERS THEN
     GET STACKED DIAGNOSTICS tlo_state = RETURNED_SQLSTATE, tlo_said = MESSAGE_TEXT;
@@ -194,6 +217,28 @@ def reading(
         using=_using(params),
     )  # fmt: skip
     return _message(query, declared, _TYPES.format(using=_using(params), kind=_KIND) + pack, params, timeout)
+
+
+def describing(query: Tensor, params: Sequence[tuple[str, Tensor]], timeout: float, sample_rows: int | None) -> Tensor:
+    """The message that asks for names, types and kinds of a query's columns.
+
+    Args:
+      query: as in `reading`.
+      params: as in `reading`.
+      timeout: as in `reading`.
+      sample_rows: how many rows to look at; None for all.
+
+    Returns:
+      string scalar. The answer is a JSON object behind the word TABLE: `rows`, and a list of `columns`, each with
+      `name`, `type`, `kind`, `values` (how many are not NULL), `least` and `greatest` (of integers; else null).
+    """
+    declared = [
+        "tlo_names text[]; tlo_shown text[]; tlo_numbers numeric[]; tlo_json json;",
+    ]
+    limit = "" if sample_rows is None else f" LIMIT {sample_rows}"
+    using = _using(params)
+    body = _NAMED.format(using=using) + _TYPES.format(using=using, kind=_KIND) + _SURVEY.format(using=using, limit=limit)
+    return _message(query, declared, body, params, timeout)
 
 
 def _packed(schema: Schema) -> str:
