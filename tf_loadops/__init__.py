@@ -15,6 +15,7 @@ from tf_loadops.schema import Column as Column
 from tf_loadops.schema import Dialect as Dialect
 from tf_loadops.schema import Schema as Schema
 from tf_loadops.sql.postgres.reader import read_postgres as read_postgres
+from tf_loadops.sql.postgres.snapshot import snapshot as snapshot
 from tf_loadops.sql.reader import read_sqlite as read_sqlite
 from tf_loadops.standardize import Moments as Moments
 from tf_loadops.table import Table as Table

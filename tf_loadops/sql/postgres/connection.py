@@ -122,8 +122,7 @@ def _locked(dsn: Tensor, message: Tensor) -> tuple[Tensor, bool]:
         dsn, message, slot = tf.identity(dsn), tf.identity(message), tf.identity(slot)
     asked = [lambda n=n: tuple(ops.io_sql_iterable_init(message, dsn, shared_name=n)) for n in names]
     result, rows, *vectors = tf.switch_case(slot, asked)
-    # The op says of its vectors that they were scalars.
-    columns, dtypes = (tf.ensure_shape(tf.compat.v1.placeholder_with_default(v, None), [None]) for v in vectors)
+    columns, dtypes = map(_reshaped, vectors)
     answer = tf.cond(
         tf.equal(columns[0], NAMES),
         lambda: _from_names(columns),
@@ -134,6 +133,11 @@ def _locked(dsn: Tensor, message: Tensor) -> tuple[Tensor, bool]:
     with tf.control_dependencies([gone]):
         tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
         return tf.identity(answer), True
+
+
+def _reshaped(vector: Tensor) -> Tensor:
+    """The op says of its vectors that they were scalars, and TensorFlow would optimise accordingly."""
+    return tf.ensure_shape(tf.io.parse_tensor(tf.io.serialize_tensor(vector), vector.dtype), [None])
 
 
 def _from_names(columns: Tensor) -> Tensor:
