@@ -100,7 +100,12 @@ def _twice(path: Tensor, opened: Tensor, keys: Tensor, joined: Tensor, table: st
     at = text_of(opened, _join("SELECT CAST(tlo_keys.key AS TEXT) FROM ", joined, " ", first))
     is_gone = tf.equal(at, "")  # the table was changed just now
     again = tf.strings.to_number(tf.where(is_gone, "0", at), tf.int64)
-    which = tf.where(is_gone, "a key", _join("key ", key_name(keys[again])))
+    return tf.where(is_gone, found_twice(path, None, table, key), found_twice(path, keys[again], table, key))
+
+
+def found_twice(path: Tensor, again: Tensor | None, table: str, key: str) -> Tensor:
+    """The message for a key that is found more than once."""
+    which = "a key" if again is None else _join("key ", key_name(again))
     said = f": the table {table!r} has it more than once in column {key!r}, and nobody can tell which row is meant."
     return _join(path, ": ", which, said, " Look up a column of unique keys.")
 

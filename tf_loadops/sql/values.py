@@ -94,7 +94,7 @@ def _values(raw: Tensor, marks: Tensor, schema: Schema, group: Sequence[int]) ->
     missing, wrong = tf.equal(marks, NULL), tf.equal(marks, WRONG)
     outside = tf.equal(marks, OUTSIDE)
     values = raw
-    if dtype == tf.float32:
+    if dtype == tf.float32 and raw.dtype != dtype:
         values = to_float32(raw)
         outside |= tf.math.is_inf(values) & ~tf.math.is_inf(raw)
     elif dtype == tf.int32:

@@ -12,20 +12,21 @@ from tf_loadops.errors import gate, utf8
 from tf_loadops.schema import Schema
 from tf_loadops.sql.postgres.expressions import WIDTHS
 from tf_loadops.sql.query import shown
-from tf_loadops.sql.select import PER_MARK
+from tf_loadops.sql.select import width_of_marks
 
 Tensor = Any
 
 _HEADER = 32
-# The dtype in which `sql.values` takes numbers of another one.
-_RAW = {"float32": tf.float64, "int32": tf.int64, "bool": tf.int64}
+# The dtype in which `sql.values` takes numbers of another one. Of float32 it takes that, too: a thread of tf.data would
+# flush subnormal numbers in a conversion.
+_RAW = {"int32": tf.int64, "bool": tf.int64}
 
 
 class Answer(NamedTuple):
     """What a query gave.
 
     Attributes:
-      parts: [rows, columns] of float64, int64 or string for each group of columns, and int64 [rows, marks] behind them.
+      parts: [rows, columns] of float32, float64, int64 or string for each group of columns, and int64 [rows, marks] behind them.
       bad: string scalar, what the first value is that does not fit; "" if there is none, or it was not asked for.
     """
 
@@ -49,10 +50,10 @@ def content(answer: Tensor, where: Tensor, query: Tensor) -> Tensor:
     return gate(is_table, said, answer)
 
 
-def parse(answer: Tensor, schema: Schema) -> Answer:
+def parse(answer: Tensor, schema: Schema, flag: str | None = None) -> Answer:
     """Cuts an answer, as `program.reading` made it, into columns."""
     rows, flags, _ = tf.unstack(_numbers(answer[8:_HEADER], tf.int64), num=3)
-    marks_of_row = -(-len(schema) // PER_MARK)
+    marks_of_row = width_of_marks(schema, flag)
     at = _HEADER + flags
     marks = tf.reshape(_numbers(answer[_HEADER:at], tf.int64), [-1, marks_of_row])
     unmarked = tf.zeros(tf.stack([rows, tf.constant(marks_of_row, tf.int64)]), tf.int64)

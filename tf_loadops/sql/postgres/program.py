@@ -21,6 +21,7 @@ import tensorflow as tf
 from tf_loadops.blocks import groups_of
 from tf_loadops.schema import Schema
 from tf_loadops.sql.postgres.expressions import EXPRESSIONS, KINDS, WIDTHS
+from tf_loadops.sql.postgres.params import base64
 from tf_loadops.sql.select import NULL, PER_MARK
 
 Tensor = Any
@@ -147,6 +148,7 @@ _FAILED = r"""
     ELSE
       tlo_said := 'PostgreSQL says: ' || tlo_said || ' (' || tlo_state || '). ' || CASE
         WHEN tlo_state = '25006' THEN 'Queries are read-only here, and nothing was changed. Give one SELECT: '
+        WHEN tlo_state = '42P11' THEN 'Give one SELECT, and nothing else: '
         WHEN tlo_state IN ('40001', '40P01', '55P03', '57014') THEN 'Call again: '
         WHEN left(tlo_state, 2) IN ('53', '54', 'XX') THEN 'Give a query with fewer rows or columns, or take a '
           || 'snapshot: ' ELSE 'Correct the query: ' END;
@@ -183,7 +185,8 @@ def _array(values: Sequence[str]) -> str:
 
 
 def reading(
-    query: Tensor, schema: Schema, params: Sequence[tuple[str, Tensor]], timeout: float, naming: bool
+    query: Tensor, schema: Schema, params: Sequence[tuple[str, Tensor]], timeout: float, naming: bool,
+    flag: str | None = None,
 ) -> Tensor:
     """The message that reads the columns of a schema.
 
@@ -193,6 +196,7 @@ def reading(
       params: of each parameter its type and an SQL expression of it, which holds no `$tlo$`.
       timeout: seconds that the query may take.
       naming: whether the first value that does not fit is wanted in words.
+      flag: for a query of this package's own: one more column of it, a boolean, that comes as the last mark.
 
     Returns:
       string scalar. The answer is read by `answer.parse`.
@@ -213,7 +217,7 @@ def reading(
     )
     words = "CASE tlo_kinds[tlo_at] " + " ".join(f"WHEN '{k}' THEN '{w}'" for k, w in KINDS.items()) + " END"
     pack = _PACK.format(
-        expressions=expressions, null=NULL, naming=str(naming).lower(), packed=_packed(schema), described=words,
+        expressions=expressions, null=NULL, naming=str(naming).lower(), packed=_packed(schema, flag), described=words,
         using=_using(params),
     )  # fmt: skip
     return _message(query, declared, _TYPES.format(using=_using(params), kind=_KIND) + pack, params, timeout)
@@ -241,16 +245,17 @@ def describing(query: Tensor, params: Sequence[tuple[str, Tensor]], timeout: flo
     return _message(query, declared, body, params, timeout)
 
 
-def _packed(schema: Schema) -> str:
+def _packed(schema: Schema, flag: str | None) -> str:
     """PL/pgSQL that writes the select list: whether there are marks, the marks, all values."""
-    order = [i + 1 for group in groups_of(schema) for i in group]
+    every = [f"(' || tlo_marks[{i + 1}] || ')" for group in groups_of(schema) for i in group]
+    if flag is not None:
+        every.append(f"tlo_t.{flag}::integer")
     marks = []
-    for start in range(0, len(order), PER_MARK):
-        part = order[start : start + PER_MARK]
-        marks.append("int8send(0::int8" + "".join(
-            f" + {4**i} * (' || tlo_marks[{at}] || ')" for i, at in enumerate(part)) + ")")  # fmt: skip
-    every = " OR ".join(f"' || tlo_marks[{at}] || ' > 0" for at in order)
-    flags = f"coalesce(bool_or({every}), false), string_agg({' || '.join(marks)}, '''')"
+    for start in range(0, len(every), PER_MARK):
+        part = every[start : start + PER_MARK]
+        marks.append("int8send(0::int8" + "".join(f" + {4**i} * {mark}" for i, mark in enumerate(part)) + ")")
+    any_mark = " OR ".join(f"{mark} > 0" for mark in every)
+    flags = f"coalesce(bool_or({any_mark}), false), string_agg({' || '.join(marks)}, '''')"
     values = []
     for group in groups_of(schema):
         dtype = schema.columns[group[0]].dtype
@@ -290,5 +295,4 @@ def _message(query: Tensor, declared: Sequence[str], body: str, params: Any, tim
         timeout=milliseconds, seconds=f"{timeout:g}", short=_PER_NAME * _MOST_NAMES, names=NAMES, per_name=_PER_NAME,
         row=row, words=words,
     )  # fmt: skip
-    coded = tf.strings.regex_replace(tf.strings.regex_replace(tf.io.encode_base64(query, pad=True), "-", "+"), "_", "/")
-    return tf.strings.join([head, coded, *assigned, after.format(using=_using(params)), body, tail])
+    return tf.strings.join([head, base64(query), *assigned, after.format(using=_using(params)), body, tail])

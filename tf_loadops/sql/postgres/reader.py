@@ -15,7 +15,7 @@ from tf_loadops.schema import Schema
 from tf_loadops.sql.messages import bad_value_found
 from tf_loadops.sql.options import as_params
 from tf_loadops.sql.postgres import program
-from tf_loadops.sql.postgres.answer import content, parse
+from tf_loadops.sql.postgres.answer import Answer, content, parse
 from tf_loadops.sql.postgres.connection import ask
 from tf_loadops.sql.postgres.dsn import guarded, is_server, label, warn_if_open
 from tf_loadops.sql.postgres.extra import core_ops
@@ -23,7 +23,7 @@ from tf_loadops.sql.postgres.options import TIMEOUT, ServerOptions, server_optio
 from tf_loadops.sql.postgres.params import typed
 from tf_loadops.sql.postgres.query import positional
 from tf_loadops.sql.reader import as_query
-from tf_loadops.sql.values import Values, bad_rows, parse_values, to_blocks
+from tf_loadops.sql.values import bad_rows, parse_values, to_blocks
 from tf_loadops.table import Table
 
 Tensor = Any
@@ -111,7 +111,8 @@ def _read_server(dsn: Tensor, query: Tensor, params: list[Tensor], options: Serv
     vectors = [value.shape.rank == 1 for value in params]
     text = positional(query, where, options.options.params, vectors)
     on_bad_row = options.options.on_bad_row
-    parsed, said = fetched(dsn, query, text, options.schema, [typed(value) for value in params], options)
+    parts, said = fetched(dsn, query, text, options.schema, [typed(value) for value in params], options)
+    parsed = parse_values(parts, options.schema)
     bad = bad_rows(parsed)
     if on_bad_row == "raise":
         message = lambda: bad_value_found(where, options.schema, parsed, lambda row, column: said)  # noqa: E731
@@ -126,7 +127,8 @@ def fetched(
     schema: Schema,
     params: Sequence[tuple[str, Tensor]],
     options: ServerOptions,
-) -> tuple[list[Values], Tensor]:
+    flag: str | None = None,
+) -> Answer:
     """Runs a query.
 
     Args:
@@ -136,11 +138,11 @@ def fetched(
       schema: the columns.
       params: of each parameter its type and SQL.
       options: how to read it.
+      flag: as for `program.reading`.
 
     Returns:
-      The values by group, and what the first of them is, in words, that does not fit.
+      What it gave.
     """
     where, dsn = label(dsn), guarded(dsn)
-    message = program.reading(query, schema, params, options.timeout, options.options.on_bad_row == "raise")
-    parts, bad = parse(content(ask(dsn, message), where, asked), schema)
-    return parse_values(parts, schema), bad
+    message = program.reading(query, schema, params, options.timeout, options.options.on_bad_row == "raise", flag)
+    return parse(content(ask(dsn, message), where, asked), schema, flag)
