@@ -116,9 +116,10 @@ def message_of(error: tf.errors.OpError) -> str:
         return said[1]
     said = _LIBPQ.search(error.message)
     if said:
-        reason = re.sub(r"\s+", " ", said[2].partition("\n\t [[")[0], flags=re.ASCII).strip().rstrip(".")
+        reason = re.sub(r"\s+", " ", said[2].partition("\n\t [[")[0], flags=re.ASCII).strip()
+        reason += "" if reason.endswith((".", "?")) else "."
         where = f"{said[1]}: no" if said[1] else "No"
-        return f"{where} connection was made: {reason}. Check the address, the server, and what lets this user in."
+        return f"{where} connection was made: {reason} Check the address, the server, and what lets this user in."
     return _NODE.sub("", error.message.partition(_PREFIX)[2]) or error.message
 
 
