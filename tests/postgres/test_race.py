@@ -6,7 +6,6 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import psycopg
 import pytest
 import tensorflow as tf
@@ -16,7 +15,7 @@ from tf_loadops.sql.postgres.connection import SLOTS
 
 pytestmark = pytest.mark.io
 
-THREADS, CALLS = 16, int(os.environ.get("TLO_RACE_CALLS", "20"))
+THREADS, CALLS = 16, int(os.environ.get("TLO_RACE_CALLS", "10"))
 SCHEMA = tlo.Schema([tlo.Column("k", "int64"), tlo.Column("i", "int64"), tlo.Column("s", "string")])
 QUERY = "SELECT :k AS k, i, repeat(:k::text, 20) AS s FROM generate_series(1, :k % 50) AS i"
 SPECS = [tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)]
@@ -105,12 +104,3 @@ def test_a_slow_query_holds_up_few(server, ways):
             assert result["k"].numpy().tolist() == [k + 1] * (k + 1)
         assert not waiting.done()
         assert waiting.result()["k"].numpy().tolist() == [1]
-
-
-def test_determinism_may_be_asked_for(server):
-    tf.config.experimental.enable_op_determinism()
-    try:
-        table = tf.function(lambda: tlo.read_postgres(server.dsn, QUERY, SCHEMA, params={"k": 2}).columns["i"])()
-        np.testing.assert_array_equal(table, [1, 2])
-    finally:
-        tf.config.experimental.disable_op_determinism()

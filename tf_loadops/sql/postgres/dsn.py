@@ -6,14 +6,16 @@ not parse.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import tensorflow as tf
 
-from tf_loadops.errors import gate
+from tf_loadops.errors import NO_CONNECTION, gate, message_of
 from tf_loadops.paths import fresh
 
 Tensor = Any
@@ -92,6 +94,20 @@ def label(dsn: Tensor) -> Tensor:
     place = tf.strings.regex_replace(dsn, r"(?s)^.*(?:@|://)", "", replace_global=False)
     place = tf.strings.regex_replace(place, r"(?s)\?.*", "")
     return tf.strings.join(["postgresql://", tf.strings.unicode_transcode(place, "UTF-8", "UTF-8")])
+
+
+@contextlib.contextmanager
+def located(dsn: Tensor) -> Iterator[None]:
+    """Says where no connection was made, to eager callers, also where libpq forgets what `telling` has it say."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        said = message_of(error)
+        if not said.startswith(NO_CONNECTION) or not hasattr(dsn, "numpy"):
+            raise
+        place = ", ".join(label_of(one.decode(errors="replace")) for one in tf.reshape(dsn, [-1]).numpy())
+        said = f"{place}: {said[0].lower()}{said[1:]}"
+        raise tf.errors.InvalidArgumentError(error.node_def, error.op, said) from None
 
 
 def guarded(dsn: Tensor) -> Tensor:

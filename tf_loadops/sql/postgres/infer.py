@@ -16,7 +16,7 @@ from tf_loadops.sql.options import as_params
 from tf_loadops.sql.postgres import program
 from tf_loadops.sql.postgres.answer import content
 from tf_loadops.sql.postgres.connection import ask
-from tf_loadops.sql.postgres.dsn import guarded, label, label_of
+from tf_loadops.sql.postgres.dsn import guarded, label, label_of, located
 from tf_loadops.sql.postgres.extra import core_ops
 from tf_loadops.sql.postgres.options import TIMEOUT, check_timeout
 from tf_loadops.sql.postgres.params import typed
@@ -70,7 +70,7 @@ def describe(
     check_timeout(timeout)
     values = as_params(params)
     try:
-        with tf.init_scope():  # a tf.function may be under construction
+        with tf.init_scope(), located(tf.constant(dsn)):  # a tf.function may be under construction
             answer = call(
                 _described, tf.constant(dsn), tf.constant(query), *values,
                 static=(tuple(params or ()), sample_rows, timeout), now=True,

@@ -13,7 +13,7 @@ from tf_loadops.errors import gate
 from tf_loadops.schema import Column, Schema
 from tf_loadops.sql.lookup import found_twice, key_name
 from tf_loadops.sql.messages import bad_value_found
-from tf_loadops.sql.postgres.dsn import label
+from tf_loadops.sql.postgres.dsn import label, located
 from tf_loadops.sql.postgres.options import ServerOptions
 from tf_loadops.sql.postgres.params import keys_of
 from tf_loadops.sql.postgres.reader import fetched
@@ -42,7 +42,8 @@ def lookup(dsn: Tensor, keys: Tensor, table: str, key: str, key_type: str, optio
     Returns:
       A Table, as `sql.lookup.lookup`.
     """
-    return call(_lookup, dsn, keys, static=(table, key, key_type, options), now=True)
+    with located(dsn):
+        return call(_lookup, dsn, keys, static=(table, key, key_type, options), now=True)
 
 
 def quoted(name: str) -> str:

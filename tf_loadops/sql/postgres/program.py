@@ -43,7 +43,7 @@ _HEAD = r"""BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement
 DECLARE
   tlo_query text; tlo_types oid[]; tlo_type pg_type; tlo_kinds text[] := '{{}}'; tlo_kind text; tlo_row record;
   tlo_answer bytea; tlo_said text; tlo_state text; tlo_list text; tlo_cursor refcursor; tlo_result refcursor := 'tlo_r';
-  tlo_began timestamptz := clock_timestamp();
+  tlo_began timestamptz := statement_timestamp();
 """
 _BEGIN = r"""BEGIN
   BEGIN

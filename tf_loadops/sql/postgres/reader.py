@@ -17,7 +17,7 @@ from tf_loadops.sql.options import as_params
 from tf_loadops.sql.postgres import program
 from tf_loadops.sql.postgres.answer import Answer, content, parse
 from tf_loadops.sql.postgres.connection import ask
-from tf_loadops.sql.postgres.dsn import guarded, is_server, label, warn_if_open
+from tf_loadops.sql.postgres.dsn import guarded, is_server, label, located, warn_if_open
 from tf_loadops.sql.postgres.extra import core_ops
 from tf_loadops.sql.postgres.options import TIMEOUT, ServerOptions, server_options
 from tf_loadops.sql.postgres.params import typed
@@ -95,7 +95,8 @@ def read_table(dsn: Tensor, query: Tensor, params: list[Tensor], options: Server
 def read_blocks(dsn: Tensor, query: Tensor, params: list[Tensor], options: ServerOptions) -> Blocks:
     """Reads a server, or those of a vector of addresses; rows in their order."""
     # Eagerly, too, as a graph: op by op, nothing would hold the lock from asking to reading.
-    return call(_read, dsn, query, *params, static=(options,), now=True)
+    with located(dsn):
+        return call(_read, dsn, query, *params, static=(options,), now=True)
 
 
 def _read(dsn: Tensor, query: Tensor, *rest: Any) -> Blocks:

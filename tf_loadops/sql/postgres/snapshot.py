@@ -66,7 +66,7 @@ def snapshot(
         fields = _fields(connection, query, label_of(source))
         select = _select(fields, query)
         with _whole(path) as part, rows_bar(f"snapshot {path.name}", None, verbose) as advance:
-            return write(Write(connection, select, fields, part, advance))
+            return write(Write(connection, select, fields, part, path, advance))
 
 
 def _driver() -> Any:

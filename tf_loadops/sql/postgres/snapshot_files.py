@@ -41,7 +41,8 @@ class Write(NamedTuple):
       connection: psycopg's, in a read-only transaction.
       select: the statement.
       fields: its columns.
-      path: the file, which is there and empty.
+      path: the file to write, which is there and empty.
+      target: what it will be called.
       advance: takes the number of rows just written.
     """
 
@@ -49,6 +50,7 @@ class Write(NamedTuple):
     select: str
     fields: list[Field]
     path: Path
+    target: Path
     advance: Callable[[int], None]
 
 
@@ -97,9 +99,11 @@ WRITERS: dict[str, Callable[[], Callable[[Write], int]]] = {".parquet": _parquet
 
 def _to_csv(write: Write) -> int:
     _without_bytes(write, ".csv")
+    names = ['"' + field.name.replace('"', '""') + '"' for field in write.fields]
     # As CSV has it elsewhere; PostgreSQL would write t and f.
-    texts = [f'"{name}"::text AS "{name}"' if kind == "bool" else f'"{name}"'
-             for name, kind in ((f.name.replace('"', '""'), f.kind) for f in write.fields)]  # fmt: skip
+    texts = [f"{name}::text AS {name}" if f.kind == "bool" else name for name, f in zip(names, write.fields, strict=True)]
+    if len(names) == 1:  # a line with nothing in it would be no row
+        texts = [f"coalesce({names[0]}::text, '') AS {names[0]}"]
     select = f"SELECT {', '.join(texts)} FROM ({write.select}) AS tlo_c"
     with _copied(write.connection, select, "CSV, HEADER") as rows, open(write.path, "wb", buffering=_BLOCK) as file:
         return _streamed(rows, file.write, write.advance) - 1
@@ -136,7 +140,7 @@ def _to_parquet(write: Write) -> int:
         batches = pyarrow.csv.open_csv(
             io.BufferedReader(stream, _BLOCK),
             read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=_BLOCK, use_threads=True),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=convert,
         )
         for batch in batches:
@@ -180,7 +184,7 @@ def _without_bytes(write: Write, ending: str) -> None:
     for field in write.fields:
         if field.kind == "bytea":
             raise LoadError(
-                f"{write.path.parent}: column {field.name!r} is bytea, which {ending} does not hold. Write .db or "
+                f"{write.target}: column {field.name!r} is bytea, which {ending} does not hold. Write .db or "
                 ".parquet, or encode() it in the query."
             )
 
