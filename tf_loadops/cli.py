@@ -1,5 +1,4 @@
-"""The command line: `tf-loadops demo`, `tf-loadops schema PATH`, `tf-loadops snapshot ADDRESS QUERY FILE`,
-`tf-loadops --version`."""
+"""The command line: `tf-loadops demo`, `schema PATH`, `snapshot ADDRESS QUERY FILE`, and `--version`."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def export_saved_model(
 
     Raises:
       LoadError: if the model has no loader or is not built, a signature cannot be made of it, the directory holds
-        something already, an address holds a password, or the graph holds Python code (`PyFunc`) or custom ops. Nothing is written then.
+        something already, an address holds a password, or the graph holds Python code (`PyFunc`) or custom ops.
+        Nothing is written then.
 
     Example:
       >>> import pathlib, tempfile

@@ -35,7 +35,8 @@ def asset(path: str) -> tf.saved_model.Asset:
     """
     if is_server(path):
         raise LoadError(
-            f"{label_of(path)}: a SavedModel cannot carry a server's data. Take a snapshot of the query with tlo.snapshot, "
+            f"{label_of(path)}: a SavedModel cannot carry a server's data. Take a snapshot of the query with "
+            f"tlo.snapshot, "
             "and export a loader of that file."
         )
     if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):

@@ -20,7 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tensorflow-io is missing, what needs it is not tried; `test_without_io.py` says what then happens."""
     if importlib.util.find_spec("tensorflow_io") is not None:
         return
-    skip = pytest.mark.skip(reason="tensorflow-io is not installed, which loads on TensorFlow 2.16 and 2.17: extra [io]")
+    skip = pytest.mark.skip(reason="tensorflow-io is not installed, which loads on TensorFlow 2.16 and 2.17: extra "
+    "[io]")
     for item in items:
         if item.get_closest_marker("io"):
             item.add_marker(skip)

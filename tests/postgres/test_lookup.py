@@ -95,9 +95,11 @@ def test_bad_values_and_keys_found_twice(users):
     schema = tlo.Schema([tlo.Column("v", "float32")])
     layer = tlo.PostgresLookup(users.dsn, "odd", "k", ["v"], schema=schema)
     for keys, text in (
-        (["a", "b"], "key 'b', column 'v': a double precision 1e+39 is out of range for float32. Declare a wider dtype, "
+        (["a", "b"], "key 'b', column 'v': a double precision 1e+39 is out of range for float32. Declare a wider "
+         "dtype, "
          'correct the value, or pass on_bad_row="skip" or "null".'),
-        (["z", "c", "a"], "key 'c': the table 'odd' has it more than once in column 'k', and nobody can tell which row is "
+        (["z", "c", "a"], "key 'c': the table 'odd' has it more than once in column 'k', and nobody can tell which "
+         "row is "
          "meant. Look up a column of unique keys."),
     ):  # fmt: skip
         with pytest.raises(tf.errors.InvalidArgumentError) as caught:
@@ -108,9 +110,11 @@ def test_bad_values_and_keys_found_twice(users):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"table": "nobody"}, "{where}: PostgreSQL says: relation \"nobody\" does not exist (42P01). Correct the query: "
+        ({"table": "nobody"}, "{where}: PostgreSQL says: relation \"nobody\" does not exist (42P01). Correct the "
+         "query: "
          'SELECT "age", "id" FROM "nobody"'),
-        ({"columns": ["agee"]}, "{where}: PostgreSQL says: column \"agee\" does not exist (42703). Correct the query: SELECT "
+        ({"columns": ["agee"]}, "{where}: PostgreSQL says: column \"agee\" does not exist (42703). Correct the "
+         "query: SELECT "
          '"agee", "id" FROM "users"'),
         ({"key": "income"}, "{where}: column 'income' is double precision, and keys are integers or text. Name another "
          "column, or pass key_dtype."),

@@ -63,14 +63,16 @@ def test_text_comes_back_unchanged(server, value):
 
 @pytest.mark.parametrize("value", [b"a\0b", b"\xff"])
 def test_what_postgresql_has_no_text_for(server, value):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r'PostgreSQL says: invalid byte sequence for encoding "UTF8"'):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r'PostgreSQL says: invalid byte sequence for encoding '
+    r'"UTF8"'):
         echo(tf.constant(server.dsn), tf.constant(value))
 
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(0, "0"), (-1, "-1"), (2**63 - 1, "9223372036854775807"), (-(2**63), "-9223372036854775808"), (np.uint32(2**32 - 1),
-     "4294967295"), (True, "true"), (1.5, "1.5"), (float("-inf"), "-Infinity"), (float("nan"), "NaN"), (1e-7, "1e-07")],
+    [(0, "0"), (-1, "-1"), (2**63 - 1, "9223372036854775807"), (-(2**63), "-9223372036854775808"),
+     (np.uint32(2**32 - 1), "4294967295"), (True, "true"), (1.5, "1.5"),
+     (float("-inf"), "-Infinity"), (float("nan"), "NaN"), (1e-7, "1e-07")],
 )  # fmt: skip
 def test_numbers(server, value, written):
     schema = tlo.Schema([tlo.Column("s", "string")])

@@ -74,8 +74,10 @@ def guarded(server):
 
 
 def contents(server):
-    tables = server.sql("SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1")
-    return tables, server.sql("SELECT * FROM items ORDER BY id"), server.sql("SELECT last_value, is_called FROM counter")
+    tables = server.sql("SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+    "'public'::regnamespace ORDER BY 1")
+    return tables, server.sql("SELECT * FROM items ORDER BY id"), server.sql("SELECT last_value, is_called FROM "
+    "counter")
 
 
 def refusal(dsn, query="SELECT price FROM items", **more):
@@ -104,7 +106,8 @@ def test_a_function_that_hides_its_failures_writes_nothing(guarded):
 def test_timeout(server):
     query = "SELECT pg_sleep(20)::text, 1 AS price"
     assert refusal(server.dsn, query, timeout=0.2) == (
-        f"{server.where}: the query took longer than 0.2 seconds and was ended. Make it faster, or pass a longer timeout: "
+        f"{server.where}: the query took longer than 0.2 seconds and was ended. Make it faster, or pass a longer "
+        f"timeout: "
         + query
     )
     assert lists(tlo.read_postgres(server.dsn, "SELECT 2 AS price", PRICE, timeout=0.2)) == {"price": [2.0]}
@@ -116,12 +119,14 @@ def test_environment(server, monkeypatch, tmp_path):
     query = "SELECT 7 AS price WHERE current_user = 'locked'"
     said = refusal(locked, query)
     assert said == (
-        f"{server.where}: no connection was made: fe_sendauth: no password supplied. Check the address, the server, and what "
+        f"{server.where}: no connection was made: fe_sendauth: no password supplied. Check the address, the server, "
+        f"and what "
         "lets this user in."
     )
     monkeypatch.setenv("PGPASSWORD", SECRET)
     assert lists(tlo.read_postgres(locked, query, PRICE)) == {"price": [7.0]}
-    for name, value in (("PGHOST", "127.0.0.1"), ("PGPORT", str(server.port)), ("PGUSER", "locked"), ("PGDATABASE", "shop")):
+    rest = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "locked", "PGDATABASE": "shop"}
+    for name, value in rest.items():
         monkeypatch.setenv(name, value)
     assert lists(tlo.read_postgres("postgresql://", query, PRICE)) == {"price": [7.0]}
     for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD"):
@@ -140,7 +145,8 @@ def test_environment(server, monkeypatch, tmp_path):
 
 WRONG = "Check the address, the server, and what lets this user in."
 NO_URI = (
-    "no address that libpq could read. Write postgresql://user@host:port/database?option=value, special characters as %XX; "
+    "no address that libpq could read. Write postgresql://user@host:port/database?option=value, special characters "
+    "as %XX; "
     "it is not shown whole, for it may hold a password."
 )
 
@@ -148,7 +154,8 @@ NO_URI = (
 @pytest.mark.parametrize(
     ("address", "text"),
     [
-        ("postgresql://locked:Wr0ng@{place}", 'postgresql://{place}: no connection was made: FATAL: password authentication '
+        ("postgresql://locked:Wr0ng@{place}", 'postgresql://{place}: no connection was made: FATAL: password '
+         'authentication '
          f'failed for user "locked". {WRONG}'),
         ("postgresql://locked:Wr0%ng@{place}", f"postgresql://{{place}}: {NO_URI}"),
         ("postgresql://locked:Wr0/ng@{place}", f"postgresql://{{place}}: {NO_URI}"),
@@ -157,9 +164,11 @@ NO_URI = (
         ("postgresql://locked:Wr0 ng@{place}", f"postgresql://{{place}}: {NO_URI}"),
         ("postgresql://locked@{place}?password=Wr0=ng", f"postgresql://{{place}}: {NO_URI}"),
         ("postgresql://locked@{place}?Wr0ng", f"postgresql://{{place}}: {NO_URI}"),
-        ("postgresql://locked@{place}?sslmode=require&password=Wr0ng", "postgresql://{place}: sslmode asks for TLS, which the "
+        ("postgresql://locked@{place}?sslmode=require&password=Wr0ng", "postgresql://{place}: sslmode asks for TLS, "
+         "which the "
          "in-graph client does not have. Take a snapshot, which has, or use a tunnel and leave sslmode out."),
-        ("host=x password=Wr0ng", "No address of a PostgreSQL server: one begins with postgresql://. What is left out of it, "
+        ("host=x password=Wr0ng", "No address of a PostgreSQL server: one begins with postgresql://. What is left "
+         "out of it, "
          "libpq takes from its environment (PGHOST, PGUSER, PGPASSWORD, PGPASSFILE, PGSERVICE)."),
     ],
 )  # fmt: skip
@@ -188,7 +197,8 @@ def test_hosts_elsewhere_are_warned_of():
                     "postgresql://127.0.0.1", "postgresql://%2Fvar%2Frun/x", "postgresql:///x?host=/tmp"):  # fmt: skip
         assert is_local(address)
     schema = tlo.Schema([tlo.Column("a", "float32")])
-    with pytest.warns(UserWarning, match=r"^postgresql://db.example.org/shop: the in-graph client has no TLS: queries and "):
+    with pytest.warns(UserWarning, match=r"^postgresql://db.example.org/shop: the in-graph client has no TLS: "
+    r"queries and "):
         tlo.DatabaseDataLoader("postgresql://me:pw@db.example.org/shop", "SELECT 1 AS a", schema=schema)
 
 
@@ -234,15 +244,18 @@ def test_exports_hold_no_password(guarded, tmp_path, monkeypatch):
     with pytest.raises(tlo.LoadError) as caught:
         tlo.export_saved_model(unsafe, tmp_path / "refused", allow_custom_ops=True)
     assert str(caught.value) == (
-        f"{guarded.where}: the address holds a password, and everybody who has the SavedModel could read it. Leave it out: "
+        f"{guarded.where}: the address holds a password, and everybody who has the SavedModel could read it. Leave "
+        f"it out: "
         "libpq takes it from PGPASSWORD, PGPASSFILE or PGSERVICE where the model runs. Or pass allow_password=True."
     )
-    with pytest.raises(tlo.LoadError, match="holds IO>SqlIterableInit, IO>SqlIterableRead: ops that plain TensorFlow does"):
+    with pytest.raises(tlo.LoadError, match="holds IO>SqlIterableInit, IO>SqlIterableRead: ops that plain TensorFlow "
+    "does"):
         tlo.export_saved_model(unsafe, tmp_path / "refused", allow_password=True)
     with pytest.raises(tlo.LoadError) as caught:
         tlo.export_saved_model(unsafe, tmp_path / "refused", signatures=("embedded",), allow_password=True)
     assert str(caught.value) == (
-        f"{guarded.where}: a SavedModel cannot carry a server's data. Take a snapshot of the query with tlo.snapshot, and "
+        f"{guarded.where}: a SavedModel cannot carry a server's data. Take a snapshot of the query with "
+        f"tlo.snapshot, and "
         "export a loader of that file."
     )
     assert not (tmp_path / "refused").exists()
@@ -272,7 +285,8 @@ def test_loader(server):
     query = "SELECT * FROM items WHERE id <> ALL (ARRAY[:without]) ORDER BY id"
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # this machine is no network
-        loader = tlo.DatabaseDataLoader(server.dsn, query, params={"without": 2}, features=["price", "count"], label="name")
+        features = ["price", "count"]
+        loader = tlo.DatabaseDataLoader(server.dsn, query, params={"without": 2}, features=features, label="name")
     x, y = loader(None)
     assert (x.numpy().tolist(), y.numpy().tolist()) == ([[4.5, 3.0], [20.0, 7.0]], [b"tea", b"pot"])
     x, y = loader({"without": tf.constant(3)})

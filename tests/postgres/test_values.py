@@ -68,7 +68,8 @@ def test_numbers(server, value, expected):
 def test_numbers_that_do_not_fit(server, value, text):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         numbers(server, value)
-    advice = "Declare a wider dtype, correct the value" if "range" in text else "Correct the value, CAST it in the query"
+    advice = "Declare a wider dtype, correct the value" if "range" in text else "Correct the value, CAST it in the "
+    "query"
     assert caught.value.message == (
         f"{server.where}: row 1, {text}. {advice}, or pass on_bad_row=\"skip\" or \"null\"."
     )
@@ -132,7 +133,7 @@ def test_reals_are_exact(server, value):
     params = {"x": tf.constant(np.float64(value))}
     table = tlo.read_postgres(server.dsn, ECHO, NUMBERS, params=params, on_bad_row="null")
     got = table.columns["a"].numpy()[0]
-    assert got.tobytes() == np.float64(value).tobytes() or math.isnan(value) and math.isnan(got)
+    assert got.tobytes() == np.float64(value).tobytes() or (math.isnan(value) and math.isnan(got))
     with np.errstate(over="ignore"):
         rounded = np.float32(value)
     if np.isinf(rounded) and not math.isinf(value):
@@ -146,7 +147,8 @@ def mixed(server, rows):
 
 
 def test_texts(server):
-    rows = "('tea', 1, true, ''), (NULL, NULL, NULL, E'it''s\\n\\t\\\\ \"q\"'), ('', 2, false, 'ÆØ 🫖'), ('NULL', 3, true, NULL)"
+    rows = "('tea', 1, true, ''), (NULL, NULL, NULL, E'it''s\\n\\t\\\\ \"q\"'), ('', 2, false, 'ÆØ 🫖'), ('NULL', 3, "
+    "true, NULL)"
     table = mixed(server, rows)
     assert lists(table) == {
         "s": ["tea", "", "", "NULL"], "x": [1.0, None, 2.0, 3.0], "ok": [True, False, False, True],
@@ -200,7 +202,8 @@ def test_no_rows(server):
 
 def test_100_000_rows(server):
     query = (
-        "SELECT CASE WHEN i % 7 <> 0 THEN 'n' || i END AS s, i / 8.0::float8 AS x, i % 2 = 0 AS ok, chr(65 + i % 26) AS t "
+        "SELECT CASE WHEN i % 7 <> 0 THEN 'n' || i END AS s, i / 8.0::float8 AS x, i % 2 = 0 AS ok, chr(65 + i % 26) "
+        "AS t "
         "FROM generate_series(0, 99999) AS i ORDER BY i DESC"
     )
     table = tlo.read_postgres(server.dsn, query, MIXED)
@@ -238,11 +241,14 @@ def test_odd_names(server):
          "another dtype, or CAST it in the query: SELECT ARRAY[1] AS price"),
         ("SELECT 'x' AS price", "column 'price': the query gives text, which is not read as float32. Declare another "
          "dtype, or CAST it in the query: SELECT 'x' AS price"),
-        ("SELECT 1 AS prise", "column 'price': the query does not return it. Correct the schema, or the query: SELECT 1 "
+        ("SELECT 1 AS prise", "column 'price': the query does not return it. Correct the schema, or the query: "
+         "SELECT 1 "
          "AS prise"),
-        ("SELECT 1 AS price, 2 AS price", "column 'price': the query returns it more than once, and nobody can tell which "
+        ("SELECT 1 AS price, 2 AS price", "column 'price': the query returns it more than once, and nobody can tell "
+         "which "
          "is meant. Rename the others with AS: SELECT 1 AS price, 2 AS price"),
-        ("SELECT prise FROM items", "PostgreSQL says: column \"prise\" does not exist (42703). Correct the query: SELECT "
+        ("SELECT prise FROM items", "PostgreSQL says: column \"prise\" does not exist (42703). Correct the query: "
+         "SELECT "
          "prise FROM items"),
         ("SELEC 1", "PostgreSQL says: syntax error at or near \"SELEC\" (42601). Correct the query: SELEC 1"),
         ("SELECT 1/(id-2) AS price FROM items", "PostgreSQL says: division by zero (22012). Correct the query: SELECT "
@@ -277,8 +283,8 @@ def test_infer_schema(server):
     query = "SELECT *, price IS NULL AS free, now() AS at, NULLIF(id, 1) AS gap FROM items"
     schema = tlo.infer_schema((server.dsn, query))
     assert [(c.name, c.dtype) for c in schema] == [
-        ("id", "int64"), ("name", "string"), ("price", "float64"), ("count", "int64"), ("free", "bool"), ("at", "float64"),
-        ("gap", "float64"),
+        ("id", "int64"), ("name", "string"), ("price", "float64"), ("count", "int64"), ("free", "bool"),
+        ("at", "float64"), ("gap", "float64"),
     ]  # fmt: skip
     assert schema.origin == f"inferred from all 3 rows of {query} in {server.where}"
     assert tlo.infer_schema((server.dsn, "SELECT count FROM items"), sample_rows=1).origin == (
@@ -291,11 +297,14 @@ def test_infer_schema(server):
 @pytest.mark.parametrize(
     ("query", "text"),
     [
-        ("SELECT interval '1 day' AS i", "column 'i': the query gives interval, which no dtype stands for. CAST it in the "
+        ("SELECT interval '1 day' AS i", "column 'i': the query gives interval, which no dtype stands for. CAST it "
+         "in the "
          "query: to text, or to a number."),
-        ("VALUES (NULL), (9007199254740993)", "column 'column1': it holds integers beyond 2^53 beside NULL, and a float64 "
+        ("VALUES (NULL), (9007199254740993)", "column 'column1': it holds integers beyond 2^53 beside NULL, and a "
+         "float64 "
          "would round them. Declare Column(..., 'int64', default=...), or leave the NULLs out in the query."),
-        ("SELECT 1 AS a, 2 AS a", "column 'a': the query returns it more than once, and nobody can tell which is meant. "
+        ("SELECT 1 AS a, 2 AS a", "column 'a': the query returns it more than once, and nobody can tell which is "
+         "meant. "
          "Rename the others with AS: SELECT 1 AS a, 2 AS a"),
         ("SELECT", "the query returns no columns. Name some: SELECT"),
     ],

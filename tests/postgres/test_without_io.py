@@ -10,7 +10,8 @@ import tf_loadops as tlo
 
 TEXT = (
     "Reading PostgreSQL in the graph takes tensorflow-io, which loads on TensorFlow 2.16 and 2.17 only: pip install "
-    "'tf-loadops[io]'. On any TensorFlow, tlo.snapshot writes the query's rows into a file that the loaders of files read. "
+    "'tf-loadops[io]'. On any TensorFlow, tlo.snapshot writes the query's rows into a file that the loaders of files "
+    "read. "
     "(ModuleNotFoundError.)"
 )
 DSN, QUERY = "postgresql:///shop", "SELECT 1 AS a"

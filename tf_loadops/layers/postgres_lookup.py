@@ -25,8 +25,8 @@ class PostgresLookup(SQLiteLookup):
     r"""Looks keys up in a table of a PostgreSQL server inside the graph, by the ops of tensorflow-io.
 
     One query and one connection per call, whatever the number of keys. It takes the extra `[io]`; see
-    `tlo.read_postgres` for addresses, passwords, types, and what concurrent calls share. The key's column should have an
-    index.
+    `tlo.read_postgres` for addresses, passwords, types, and what concurrent calls share. The key's column should have
+    an index.
 
     Args:
       source: `postgresql://` address of the server and database.
@@ -78,7 +78,8 @@ class PostgresLookup(SQLiteLookup):
         warn_if_open(source, level=3)
         self._timeout, self.key_type = timeout, key_type
         super().__init__(
-            source, table, key, columns, schema=schema, key_dtype=key_dtype, output=output, on_bad_row=on_bad_row, **kwargs
+            source, table, key, columns, schema=schema, key_dtype=key_dtype, output=output, on_bad_row=on_bad_row,
+            **kwargs,
         )
         if self.key_type is None:
             self.key_type = "bigint" if self.key_dtype == "int64" else "text"

@@ -185,8 +185,8 @@ class DatabaseDataLoader(Loader):
         config = {**super().get_config(), **known, **self._reading}
         if self._is_server:
             config["timeout"] = self._timeout
-            source = self.source
-            config["source"] = [*map(without_password, source)] if isinstance(source, list) else without_password(source)
+            kept = [without_password(source) for source in as_source(self.source)]
+            config["source"] = kept if isinstance(self.source, list) else kept[0]
         return config
 
     @classmethod

@@ -26,7 +26,8 @@ class Answer(NamedTuple):
     """What a query gave.
 
     Attributes:
-      parts: [rows, columns] of float32, float64, int64 or string for each group of columns, and int64 [rows, marks] behind them.
+      parts: [rows, columns] of float32, float64, int64 or string for each group of columns, and int64 [rows, marks]
+        behind them.
       bad: string scalar, what the first value is that does not fit; "" if there is none, or it was not asked for.
     """
 

@@ -135,7 +135,7 @@ def _locked(dsn: Tensor, message: Tensor) -> tuple[Tensor, bool]:
 
 
 def _turn() -> Tensor:
-    """A slot, one after the other; that two calls may get the same does no harm. (A clock may be forbidden.)"""
+    """A slot, one after the other; it does no harm where two calls get the same. Clocks may be forbidden."""
     counter = {"dtypes": [tf.int32], "shared_name": "tlo_postgres_turns"}
     turn = tf.raw_ops.StageSize(**counter)
     with tf.control_dependencies([turn]):

@@ -128,7 +128,8 @@ def guarded(dsn: Tensor) -> Tensor:
 
     def refused() -> Tensor:
         no_tls = _join(
-            label(dsn), ": sslmode asks for TLS, which the in-graph client does not have. Take a snapshot, which has, or "
+            label(dsn), ": sslmode asks for TLS, which the in-graph client does not have. Take a snapshot, which "
+            "has, or "
             "use a tunnel and leave sslmode out.",
         )
         no_uri = _join(
@@ -136,7 +137,8 @@ def guarded(dsn: Tensor) -> Tensor:
             "special characters as %XX; it is not shown whole, for it may hold a password.",
         )
         other = tf.constant(
-            "No address of a PostgreSQL server: one begins with postgresql://. What is left out of it, libpq takes from "
+            "No address of a PostgreSQL server: one begins with postgresql://. What is left out of it, libpq takes "
+            "from "
             "its environment (PGHOST, PGUSER, PGPASSWORD, PGPASSFILE, PGSERVICE)."
         )
         return tf.where(begins, tf.where(is_uri, no_tls, no_uri), other)

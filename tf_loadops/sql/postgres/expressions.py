@@ -61,7 +61,8 @@ def _from_numeric(kind: str) -> Expression:
     inside = f"abs({{v}}) > {small} AND abs({{v}}) < {large}"
     special = "{v}::text IN ('NaN', 'Infinity', '-Infinity')"
     value = f"CASE WHEN {inside} THEN {{v}}::{kind} WHEN {special} THEN {{v}}::text::{kind} ELSE 0 END"
-    return Expression(f"{kind}send({value})", f"WHEN NOT ({inside}) AND abs({{v}}) > 1 AND NOT {special} THEN {OUTSIDE}")
+    return Expression(f"{kind}send({value})", f"WHEN NOT ({inside}) AND abs({{v}}) > 1 AND NOT {special} THEN "
+    f"{OUTSIDE}")
 
 
 def _from_float8(value: str) -> Expression:

@@ -61,7 +61,8 @@ def quoted_table(table: str) -> str:
 def _lookup(dsn: Tensor, keys: Tensor, table: str, key: str, key_type: str, options: ServerOptions) -> Table:
     names = options.schema.names
     schema = Schema((*options.schema, Column(_AT, "int32")), origin=options.schema.origin)
-    asked = tf.constant(f"SELECT {', '.join(map(quoted, names))} FROM {quoted_table(table)} WHERE {quoted(key)} IN (keys)")
+    asked = tf.constant(f"SELECT {', '.join(map(quoted, names))} FROM {quoted_table(table)} WHERE {quoted(key)} IN "
+    f"(keys)")
     query = tf.constant(_query(table, key, key_type, names))
     parts, said = fetched(dsn, asked, query, schema, [keys_of(keys)], options, _UNKNOWN)
     where, is_unknown, parsed = label(dsn), flags(parts, schema), parse_values(parts, schema)

@@ -129,8 +129,8 @@ _NAMED = r"""
 _SURVEY = r"""
     SELECT string_agg('count(' || c || '), ' || CASE WHEN k = 'int' THEN 'min(' || c || '), max(' || c || ')'
         ELSE 'NULL, NULL' END, ', ' ORDER BY o) INTO tlo_list
-      FROM (SELECT 'tlo_t.' || quote_ident(n) AS c, k, o FROM unnest(tlo_names, tlo_kinds) WITH ORDINALITY AS x(n, k, o))
-      AS y;
+      FROM (SELECT 'tlo_t.' || quote_ident(n) AS c, k, o
+        FROM unnest(tlo_names, tlo_kinds) WITH ORDINALITY AS x(n, k, o)) AS y;
     EXECUTE 'SELECT ARRAY[count(*), ' || tlo_list || ']::numeric[] FROM (SELECT * FROM (' || tlo_query
       || E'\n) AS tlo_q{limit}) AS tlo_t' INTO tlo_numbers{using};
     SELECT json_build_object('rows', tlo_numbers[1], 'columns', json_agg(json_build_object('name', n, 'type',
@@ -144,7 +144,8 @@ _FAILED = r"""
     GET STACKED DIAGNOSTICS tlo_state = RETURNED_SQLSTATE, tlo_said = MESSAGE_TEXT;
     IF tlo_state = 'TLO01' THEN NULL;
     ELSIF tlo_state = '57014' AND clock_timestamp() - tlo_began >= interval '{timeout} milliseconds' THEN
-      tlo_said := 'the query took longer than {seconds} seconds and was ended. Make it faster, or pass a longer timeout: ';
+      tlo_said := 'the query took longer than {seconds} seconds and was ended. Make it faster, or pass a longer '
+        || 'timeout: ';
     ELSE
       tlo_said := 'PostgreSQL says: ' || tlo_said || ' (' || tlo_state || '). ' || CASE
         WHEN tlo_state = '25006' THEN 'Queries are read-only here, and nothing was changed. Give one SELECT: '
@@ -241,7 +242,8 @@ def describing(query: Tensor, params: Sequence[tuple[str, Tensor]], timeout: flo
     ]
     limit = "" if sample_rows is None else f" LIMIT {sample_rows}"
     using = _using(params)
-    body = _NAMED.format(using=using) + _TYPES.format(using=using, kind=_KIND) + _SURVEY.format(using=using, limit=limit)
+    body = _NAMED.format(using=using) + _TYPES.format(using=using, kind=_KIND)
+    body += _SURVEY.format(using=using, limit=limit)
     return _message(query, declared, body, params, timeout)
 
 

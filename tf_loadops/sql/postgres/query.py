@@ -1,7 +1,8 @@
-"""The text of a query for PostgreSQL: its `:name` parameters become the positions $1, $2, …
+"""The text of a query for PostgreSQL: its `:name` parameters become positions, $1 and so on.
 
-Values never come into the text, so taking a part of a quoted text for a parameter could only break the query. Two things
-that no regular expression tells from others, dollar quotes and comments inside comments, are refused beside parameters.
+Values never come into the text, so taking a part of a quoted text for a parameter could only break the query. Two
+things that no regular expression tells from others, dollar quotes and comments inside comments, are refused beside
+parameters.
 """
 
 from __future__ import annotations

@@ -42,19 +42,19 @@ def read_postgres(
 ) -> Table:
     r"""Runs one query on a PostgreSQL server inside the graph, anew on every call, by the ops of tensorflow-io.
 
-    It takes the extra `[io]`: TensorFlow 2.16 or 2.17. The client has no TLS. It is meant for lookups and for results of
-    up to some 100,000 rows; `tlo.snapshot` is for more.
+    It takes the extra `[io]`: TensorFlow 2.16 or 2.17. The client has no TLS: queries and rows travel unencrypted.
+    It is meant for lookups and for results of up to some 100,000 rows; `tlo.snapshot` is for more, and has TLS.
 
     A column of floats takes integers, reals, numerics (correctly rounded), booleans and, as seconds since 1970 in UTC,
     dates and timestamps; one of integers the same without a fraction; a bool booleans, 0 and 1; a string text of every
     kind, uuid, json and bytea. Another type is refused by its name: CAST it in the query. NULL is missing.
 
-    The transaction is read-only, and the query is one statement. At most four reads of a process go on at the same time,
-    over as many connections, which end with the read.
+    The transaction is read-only, and the query is one statement. At most four reads of a process go on at the same
+    time, over as many connections, which end with the read.
 
     Args:
-      dsn: string tensor (or a str, or a list of them): `postgresql://user@host:port/database?option=value`. What is left
-        out, the password above all, libpq takes from its environment: PGHOST, PGPASSWORD, PGPASSFILE, PGSERVICE.
+      dsn: string tensor (or a str, or a list of them): `postgresql://user@host:port/database?option=value`. What is
+        left out, the password above all, libpq takes from its environment: PGHOST, PGPASSWORD, PGPASSFILE, PGSERVICE.
       query: string scalar: one SELECT (also WITH … SELECT, or VALUES).
       schema: the columns to read, by the names that the query gives them; `tlo.infer_schema((dsn, query))` makes one.
       params: values for the query's `:name` parameters, bound at run time: numbers, bools or text, scalar tensors

@@ -137,7 +137,8 @@ def _base_type(connection: Any, oid: int) -> tuple[int, str, str, str]:
     """Of a type, or of what a domain is made of: its number, kind, category and name."""
     while True:
         row = connection.execute(
-            "SELECT typbasetype, typtype::text, typcategory::text, format_type(oid, NULL) FROM pg_type WHERE oid = %s", [oid]
+            "SELECT typbasetype, typtype::text, typcategory::text, format_type(oid, NULL) FROM pg_type WHERE oid = "
+            "%s", [oid]
         ).fetchone()
         if row[1] != "d":
             return oid, row[1], row[2], row[3]

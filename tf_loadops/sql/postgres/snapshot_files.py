@@ -101,7 +101,8 @@ def _to_csv(write: Write) -> int:
     _without_bytes(write, ".csv")
     names = ['"' + field.name.replace('"', '""') + '"' for field in write.fields]
     # As CSV has it elsewhere; PostgreSQL would write t and f.
-    texts = [f"{name}::text AS {name}" if f.kind == "bool" else name for name, f in zip(names, write.fields, strict=True)]
+    kinds = [field.kind for field in write.fields]
+    texts = [f"{name}::text AS {name}" if kind == "bool" else name for name, kind in zip(names, kinds, strict=True)]
     if len(names) == 1:  # a line with nothing in it would be no row
         texts = [f"coalesce({names[0]}::text, '') AS {names[0]}"]
     select = f"SELECT {', '.join(texts)} FROM ({write.select}) AS tlo_c"
