@@ -32,7 +32,7 @@ setup(
         # What takes a snapshot of a query: as .db and .csv by psycopg, as .parquet with pyarrow.
         "postgres": POSTGRES,
         "test": TEST,
-        "bench": ["matplotlib", "pandas", "polars", "psutil", "pyarrow", "scikit-learn"],
+        "bench": ["connectorx", "matplotlib", "pandas", "polars", "psutil", "pyarrow", "scikit-learn"],
         "dev": [*TEST, "mypy>=1.10", "ruff>=0.6"],
     },
     entry_points={"console_scripts": ["tf-loadops = _tf_loadops_cli:main"]},
