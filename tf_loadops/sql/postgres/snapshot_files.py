@@ -107,7 +107,15 @@ def _to_csv(write: Write) -> int:
         texts = [f"coalesce({names[0]}::text, '') AS {names[0]}"]
     select = f"SELECT {', '.join(texts)} FROM ({write.select}) AS tlo_c"
     with _copied(write.connection, select, "CSV, HEADER") as rows, open(write.path, "wb", buffering=_BLOCK) as file:
-        return _streamed(rows, file.write, write.advance) - 1
+        lines = 0
+        # One by one: rows that wait together are objects that Python's collector looks at again and again.
+        for row in rows:
+            file.write(row)
+            lines += 1
+            if lines % _AT_ONCE == 0:
+                write.advance(_AT_ONCE)
+        write.advance(lines % _AT_ONCE - 1)
+    return lines - 1  # the first of them is the header
 
 
 def _to_parquet(write: Write) -> int:
@@ -200,15 +208,6 @@ def _options(options: str) -> str:
     return ", ".join(f"FORMAT {part}" if part == "CSV" else part for part in options.split(", "))
 
 
-def _streamed(rows: Iterator[Any], take: Callable[[Any], Any], advance: Callable[[int], None]) -> int:
-    done = 0
-    while part := list(itertools.islice(rows, _AT_ONCE)):
-        take(b"".join(part))
-        advance(len(part) - (done == 0))
-        done += len(part)
-    return done
-
-
 class _Stream(io.RawIOBase):
     """The rows as a file to read from."""
 
@@ -221,7 +220,7 @@ class _Stream(io.RawIOBase):
     def peek(self) -> bool:
         """Whether there is anything to read."""
         if not self.rest:
-            self.rest = memoryview(b"".join(itertools.islice(self.rows, 1000)))
+            self.rest = memoryview(b"".join(itertools.islice(self.rows, 500)))
         return len(self.rest) > 0
 
     def readinto(self, buffer: Any) -> int:
