@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,9 +72,13 @@ class Server:
             cursor = connection.execute(text, params)
             return cursor.fetchall() if cursor.description else []
 
-    def connections(self, user: str = "clerk") -> int:
-        """How many connections a role has."""
-        return self.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", [user], user="admin")[0][0]
+    def quiet(self, user: str = "clerk") -> bool:
+        """Whether a role has no connection, or none soon: one that is ending is still listed for a moment."""
+        for _ in range(100):
+            if not self.sql("SELECT 1 FROM pg_stat_activity WHERE usename = %s", [user], user="admin"):
+                return True
+            time.sleep(0.05)
+        return False
 
     def _run(self, name: str, *arguments: str) -> None:
         # A file, for the server keeps what pg_ctl was given, and a pipe would not end.

@@ -6,7 +6,6 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 import tensorflow as tf
 
@@ -15,7 +14,7 @@ from tf_loadops.sql.postgres.connection import SLOTS
 
 pytestmark = pytest.mark.io
 
-THREADS, CALLS = 16, int(os.environ.get("TLO_RACE_CALLS", "10"))
+THREADS, CALLS = 16, int(os.environ.get("TLO_RACE_CALLS", "6"))
 SCHEMA = tlo.Schema([tlo.Column("k", "int64"), tlo.Column("i", "int64"), tlo.Column("s", "string")])
 QUERY = "SELECT :k AS k, i, repeat(:k::text, 20) AS s FROM generate_series(1, :k % 50) AS i"
 SPECS = [tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)]
@@ -45,6 +44,8 @@ def ways(tmp_path_factory):
 def test_every_caller_gets_its_own_rows(server, ways, way):
     functions = ways[way] if isinstance(ways[way], list) else [ways[way]]
     dsn, good, bad = (tf.constant(text) for text in (server.dsn, QUERY, "SELECT 1 / (:k - :k) AS k"))
+    for function in functions:
+        function(dsn, good, tf.constant(1, tf.int64))
     start = threading.Barrier(THREADS)
 
     def work(thread):
@@ -52,7 +53,7 @@ def test_every_caller_gets_its_own_rows(server, ways, way):
         start.wait()
         for call in range(CALLS):
             function, key = functions[(thread + call) % len(functions)], thread * 1000 + call
-            if call % 10 == 9:  # an error does not keep the others waiting
+            if call % 5 == 4:  # an error does not keep the others waiting
                 try:
                     function(dsn, bad, tf.constant(key, tf.int64))
                 except tf.errors.InvalidArgumentError as error:
@@ -67,21 +68,26 @@ def test_every_caller_gets_its_own_rows(server, ways, way):
     with ThreadPoolExecutor(THREADS) as pool:
         results = list(pool.map(work, range(THREADS)))
     assert [wrong for wrong, _ in results] == [0] * THREADS
-    assert [failed for _, failed in results] == [CALLS // 10] * THREADS
-    assert server.connections() == 0
+    assert [failed for _, failed in results] == [CALLS // 5] * THREADS
+    assert server.quiet()
 
 
+def open_connections(port):
+    """How many connections lead to a port of this machine, seen from those who made them."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in list(table)[1:]]
+    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in rows)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="connections are listed in /proc, which is not here")
 def test_connections_over_1000_calls(server, ways):
     server.sql("CREATE ROLE many LOGIN", user="admin")
     dsn, query = tf.constant(server.dsn.replace("clerk@", "many@")), tf.constant("SELECT :k AS k, 1 AS i, 'x' AS s")
     seen, done = [], threading.Event()
 
     def watch():
-        with psycopg.connect(f"postgresql://admin@127.0.0.1:{server.port}/shop", autocommit=True) as connection:
-            while not done.wait(0.01):
-                # One that is ending is still listed.
-                asked = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'many' AND state <> 'idle'"
-                seen.append(connection.execute(asked).fetchone()[0])
+        while not done.wait(0.005):
+            seen.append(open_connections(server.port))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -90,8 +96,8 @@ def test_connections_over_1000_calls(server, ways):
     done.set()
     watcher.join()
     assert keys == list(range(1000))
-    assert max(seen) <= SLOTS
-    assert server.connections("many") == 0
+    assert 0 < max(seen) <= SLOTS
+    assert server.quiet("many")
 
 
 def test_a_slow_query_holds_up_few(server, ways):

@@ -68,8 +68,9 @@ def test_numbers(server, value, expected):
 def test_numbers_that_do_not_fit(server, value, text):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         numbers(server, value)
-    advice = "Declare a wider dtype, correct the value" if "range" in text else "Correct the value, CAST it in the "
-    "query"
+    advice = "Correct the value, CAST it in the query"
+    if "range" in text:
+        advice = "Declare a wider dtype, correct the value"
     assert caught.value.message == (
         f"{server.where}: row 1, {text}. {advice}, or pass on_bad_row=\"skip\" or \"null\"."
     )
@@ -147,8 +148,8 @@ def mixed(server, rows):
 
 
 def test_texts(server):
-    rows = "('tea', 1, true, ''), (NULL, NULL, NULL, E'it''s\\n\\t\\\\ \"q\"'), ('', 2, false, 'ÆØ 🫖'), ('NULL', 3, "
-    "true, NULL)"
+    rows = "('tea', 1, true, ''), (NULL, NULL, NULL, E'it''s\\n\\t\\\\ \"q\"'), ('', 2, false, 'ÆØ 🫖'), "
+    rows += "('NULL', 3, true, NULL)"
     table = mixed(server, rows)
     assert lists(table) == {
         "s": ["tea", "", "", "NULL"], "x": [1.0, None, 2.0, 3.0], "ok": [True, False, False, True],

@@ -30,7 +30,8 @@ def snapshot(
 
     Integers, reals, booleans, text (uuid and json, too) and bytea stay what they are; a numeric becomes a double
     precision, dates and timestamps the seconds since 1970 in UTC. Another type is refused: CAST it in the query. A CSV
-    file has no bytea, and the same empty field for NULL and for an empty text. SQLite has NULL for NaN.
+    file has no bytea, and the same empty field for NULL and for an empty text. SQLite has NULL for NaN,
+    and 0.0 for -0.0.
 
     Args:
       source: `postgresql://` address; what is left out, libpq takes from its environment.
