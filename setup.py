@@ -10,7 +10,8 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tf_loadops/version.py").
 
 # xdist 3.8 cannot group tests under pytest 9.
 # What runs the test suite: tests/ imports nothing outside these and the base dependencies.
-TEST = ["pytest>=8,<9", "pytest-xdist>=3.6", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel"]
+POSTGRES = ["psycopg[binary]>=3.1", "pyarrow>=14"]
+TEST = ["pytest>=8,<9", "pytest-xdist>=3.6", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel", *POSTGRES]
 
 setup(
     name="tf-loadops",
@@ -28,8 +29,10 @@ setup(
     extras_require={
         # tensorflow-io 0.37.1 is the last release, and its ops load on TensorFlow 2.16 and 2.17 only.
         "io": ["tensorflow-io==0.37.1", "tensorflow>=2.16,<2.18"],
+        # What takes a snapshot of a query: as .db and .csv by psycopg, as .parquet with pyarrow.
+        "postgres": POSTGRES,
         "test": TEST,
-        "bench": ["matplotlib", "pandas", "polars", "psutil", "pyarrow", "scikit-learn"],
+        "bench": ["connectorx", "matplotlib", "pandas", "polars", "psutil", "pyarrow", "scikit-learn"],
         "dev": [*TEST, "mypy>=1.10", "ruff>=0.6"],
     },
     entry_points={"console_scripts": ["tf-loadops = _tf_loadops_cli:main"]},

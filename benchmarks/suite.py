@@ -16,6 +16,7 @@ CACHE = pathlib.Path(__file__).parent / ".cache"
 SUITES = {
     "csv": "csv_read",
     "first-call": "first_call",
+    "postgres": "postgres_read",
     "sqlite": "sqlite_read",
     "standardize": "standardize",
     "end-to-end": "end_to_end",

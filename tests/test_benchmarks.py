@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import pytest
+from postgres.server import INSTALL, binaries
 
 from benchmarks import results, tables, timing
 from benchmarks.__main__ import main
@@ -33,6 +34,8 @@ FIGURES = {
 
 @pytest.mark.parametrize("suite", [suite for suite in SUITES if suite != "first-call"])
 def test_a_suite_runs_and_its_results_are_right(suite, tmp_path):
+    if suite == "postgres" and binaries() is None:
+        pytest.skip(INSTALL)
     plan = Plan("smoke", peers="none", rounds=1, folder=tmp_path)
     for case in cases(suite, plan):
         report = case.report(plan, lambda _: None)

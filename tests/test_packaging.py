@@ -81,7 +81,7 @@ def test_wheel_metadata(built):
     assert re.fullmatch(r"\d+\.\d+\.\d+", about["Version"])
     assert set(about["Requires-Python"].split(",")) == {">=3.10", "<3.13"}
     assert about["License"] == "Apache-2.0" or about["License-Expression"] == "Apache-2.0"
-    assert set(about.get_all("Provides-Extra")) == {"io", "test", "bench", "dev"}
+    assert set(about.get_all("Provides-Extra")) == {"io", "postgres", "test", "bench", "dev"}
 
 
 def test_base_install_asks_for_tensorflow_and_numpy_only(built):

@@ -1,4 +1,4 @@
-"""The command line: `tf-loadops demo`, `tf-loadops schema PATH`, `tf-loadops --version`."""
+"""The command line: `tf-loadops demo`, `schema PATH`, `snapshot ADDRESS QUERY FILE`, and `--version`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     schema.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of printing")
     schema.set_defaults(command=_schema)
+
+    snapshot = commands.add_parser(
+        "snapshot",
+        help="write the rows of a PostgreSQL query into a file",
+        description="Streams the rows of a query into FILE, which the loaders of files read: .parquet, .db (SQLite, "
+        "table `snapshot`) or .csv. The password comes from PGPASSWORD, PGPASSFILE or PGSERVICE.",
+    )
+    snapshot.add_argument("address", metavar="ADDRESS", help="postgresql://user@host:port/database")
+    snapshot.add_argument("query", metavar="QUERY", help="one SELECT")
+    snapshot.add_argument("target", metavar="FILE", help="the file to write")
+    snapshot.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
+    snapshot.set_defaults(command=_snapshot)
     return parser
 
 
@@ -81,6 +93,13 @@ def _schema(arguments: argparse.Namespace) -> None:
         print(text)
     else:
         Path(arguments.output).write_text(text + "\n", encoding="utf-8")
+
+
+def _snapshot(arguments: argparse.Namespace) -> None:
+    import tf_loadops as tlo
+
+    rows = tlo.snapshot(arguments.address, arguments.query, arguments.target, overwrite=arguments.overwrite)
+    print(f"{arguments.target}: {rows} rows")
 
 
 def _refusal(error: Exception) -> str | None:

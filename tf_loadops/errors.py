@@ -20,6 +20,13 @@ Tensor = Any
 _PREFIX = "StringToNumberOp could not correctly convert string: "
 # What `SqlDataset` says around SQLite's reason and the statement, which begins with a comment of `sql.messages`.
 _SQLITE = re.compile(r"(?:Prepare|Step)\(\) failed: (\[\d+\] .*?: /\* said SQLite of .*? \*/)", re.DOTALL)
+# What tensorflow-io says around libpq's reasons, the first of which `sql.postgres.dsn.telling` made up.
+NO_CONNECTION = "No connection was made"
+_LIBPQ = re.compile(
+    r'Connection to database failed: (?:Unix-domain socket path "/said libpq of (.*?) where no connection was made */'
+    r'.*? \(maximum \d+ bytes\)\n)?(.*?)(?:\n\t \[\[|\Z)',
+    re.DOTALL,
+)
 _NODE = re.compile(r"(?:\n\t \[\[\{\{.*| ?\[Op:[^\]]*\](?: name: \S*)?)\Z", re.DOTALL)
 
 
@@ -91,7 +98,7 @@ def plainly() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        if _PREFIX not in error.message and not _SQLITE.search(error.message):
+        if message_of(error) == error.message:
             raise
         raise tf.errors.InvalidArgumentError(error.node_def, error.op, message_of(error)) from None
 
@@ -108,6 +115,12 @@ def message_of(error: tf.errors.OpError) -> str:
     said = _SQLITE.search(error.message)
     if said:
         return said[1]
+    said = _LIBPQ.search(error.message)
+    if said:
+        reason = re.sub(r"\s+", " ", said[2].partition("\n\t [[")[0], flags=re.ASCII).strip()
+        reason += "" if reason.endswith((".", "?")) else "."
+        where = f"{said[1]}: {NO_CONNECTION[0].lower()}{NO_CONNECTION[1:]}" if said[1] else NO_CONNECTION
+        return f"{where}: {reason} Check the address, the server, and what lets this user in."
     return _NODE.sub("", error.message.partition(_PREFIX)[2]) or error.message
 
 

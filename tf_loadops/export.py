@@ -25,6 +25,7 @@ from tf_loadops.signatures import (
     trace_keys,
     trace_params,
 )
+from tf_loadops.sql.postgres.dsn import has_password, is_server, label_of
 
 Tensor = Any
 
@@ -39,6 +40,7 @@ def export_saved_model(
     source: Any = None,
     overwrite: bool = False,
     allow_custom_ops: bool = False,
+    allow_password: bool = False,
 ) -> None:
     r"""Writes a SavedModel that loads its own data: no Python, no pandas, no copy of the preprocessing code.
 
@@ -65,11 +67,13 @@ def export_saved_model(
       source: the file or files for "baked" and "embedded"; by default the loader's own.
       overwrite: replace what is in the directory.
       allow_custom_ops: allow ops that plain TensorFlow does not have; the process that loads the model then needs
-        their library.
+        their library. A `postgresql://` source is read by such ops.
+      allow_password: allow the password of a `postgresql://` source to stand, readable, in the SavedModel.
 
     Raises:
       LoadError: if the model has no loader or is not built, a signature cannot be made of it, the directory holds
-        something already, or the graph holds Python code (`PyFunc`) or custom ops. Nothing is written then.
+        something already, an address holds a password, or the graph holds Python code (`PyFunc`) or custom ops.
+        Nothing is written then.
 
     Example:
       >>> import pathlib, tempfile
@@ -96,6 +100,8 @@ def export_saved_model(
     _check(model, signatures, own if source is None else bool(source), SIGNATURES if loaders else KEY_SIGNATURES)
     if source is not None and not loaders:
         raise LoadError("source=... names the files of a loader, but there is none: a lookup has its own database.")
+    if not allow_password:
+        _check_passwords([*loaders, *lookups], source)
     if "://" in os.fspath(directory):
         raise LoadError(f"The directory is a local path; copy the SavedModel from there. Received: {directory!r}.")
     target = os.path.realpath(os.fspath(directory))
@@ -134,6 +140,17 @@ def _check(model: keras.layers.Layer, signatures: Sequence[str], has_source: boo
             f"Signature {needing[0]!r} reads a file that is known at export, but no loader has one. Pass source=..., "
             "or construct the loader with a path."
         )
+
+
+def _check_passwords(layers: Sequence[Any], source: Any) -> None:
+    sources = [layer.source for layer in layers] if source is None else [source]
+    for one in [one for value in sources if value is not None for one in as_source(value)]:
+        if is_server(one) and has_password(one):
+            raise LoadError(
+                f"{label_of(one)}: the address holds a password, and everybody who has the SavedModel could read it. "
+                "Leave it out: libpq takes it from PGPASSWORD, PGPASSFILE or PGSERVICE where the model runs. Or pass "
+                "allow_password=True."
+            )
 
 
 def _check_target(target: str, overwrite: bool) -> None:

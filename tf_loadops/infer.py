@@ -9,7 +9,9 @@ from typing import Any
 from tf_loadops.csv.infer import infer_csv
 from tf_loadops.errors import LoadError
 from tf_loadops.schema import Schema
-from tf_loadops.sql.infer import infer_query
+from tf_loadops.sql import infer as sqlite
+from tf_loadops.sql.postgres import infer as postgres
+from tf_loadops.sql.postgres.dsn import is_server
 
 
 def infer_schema(
@@ -32,7 +34,8 @@ def infer_schema(
     values that break a type are refused by the readers.
 
     Args:
-      source: the path of a CSV file, or a pair: the path of a SQLite database and a query.
+      source: the path of a CSV file, or a pair: the path of a SQLite database, or the
+        `postgresql://` address of a server, and a query.
       sample_rows: how many rows to look at; None for all of them.
       delimiter: CSV: the delimiter; found among comma, semicolon, tab and bar if None.
       header: CSV: whether the first record names the columns; found out if None. Without one the columns are called
@@ -63,6 +66,7 @@ def infer_schema(
     if isinstance(source, tuple):
         if len(source) != 2 or not isinstance(source[1], str):
             raise LoadError(f"A query is a pair, (database, query). Received: {source!r}.")
+        infer_query = postgres.infer_query if is_server(source[0]) else sqlite.infer_query
         return infer_query(*source, params, sample_rows)
     if params is not None:
         raise LoadError("params belong to a query: pass (database, query) as the source. Received: a path.")

@@ -13,6 +13,7 @@ from tf_loadops.errors import LoadError
 from tf_loadops.layers.loader import Loader, as_source, embedded
 from tf_loadops.layers.lookup import SQLiteLookup
 from tf_loadops.sql.options import as_params
+from tf_loadops.sql.postgres.dsn import is_server, label_of
 
 Tensor = Any
 
@@ -32,6 +33,12 @@ def asset(path: str) -> tf.saved_model.Asset:
     Raises:
       LoadError: if there is no such file, or the file alone is not the whole of a database.
     """
+    if is_server(path):
+        raise LoadError(
+            f"{label_of(path)}: a SavedModel cannot carry a server's data. Take a snapshot of the query with "
+            f"tlo.snapshot, "
+            "and export a loader of that file."
+        )
     if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
         raise LoadError(
             f"{path}: there is no such file. Signature 'embedded' carries a copy of it; check the path that source=... "

@@ -37,12 +37,12 @@ def to_strings(data: Tensor, lengths: Tensor) -> Tensor:
     """
     small = tf.reduce_all(lengths < 128)
     sizes = tf.cond(small, lambda: tf.cast(lengths, tf.uint8), lambda: _varints(lengths))
-    content = _bytes_of(tf.concat([sizes, data], 0))
+    content = to_string(tf.concat([sizes, data], 0))
     # tensor_shape { dim { size: m } }: both inner messages are shorter than 128 bytes.
-    count = _bytes_of(_varints(tf.reshape(tf.size(lengths), [1])))
+    count = to_string(_varints(tf.reshape(tf.size(lengths), [1])))
     dimension = tf.strings.join([_SIZE, count])
     shape = tf.strings.join([_DIMENSION, _length(dimension), dimension])
-    size = _bytes_of(_varints(tf.reshape(tf.strings.length(content), [1])))
+    size = to_string(_varints(tf.reshape(tf.strings.length(content), [1])))
     proto = tf.strings.join([_STRING, _SHAPE, _length(shape), shape, _CONTENT, size, content])
     # Without content there is nothing to cut, and the proto would stand for the same anyway.
     strings = tf.cond(
@@ -65,8 +65,8 @@ def _varints(numbers: Tensor) -> Tensor:
     return tf.cast(tf.boolean_mask(digits, used), tf.uint8)
 
 
-def _bytes_of(data: Tensor) -> Tensor:
-    """Bytes as one string: the end of a serialized tensor, whatever stands in front of them."""
+def to_string(data: Tensor) -> Tensor:
+    """Bytes, uint8 [n], as one string: the end of a serialized tensor, whatever stands in front of them."""
     written = tf.io.serialize_tensor(data)
     size = tf.size(data)
     return tf.strings.substr(written, tf.strings.length(written) - size, size)

@@ -126,9 +126,12 @@ class SQLiteLookup(keras.layers.Layer):
         path = embedded_path(self)
         path = tf.constant(self.source) if path is None else tf.reshape(path, [])
         if not tf.executing_eagerly():
-            return lookup(path, keys, self.table, self.key, self._options())
+            return self._looked_up(path, keys)
         with plainly():
-            return lookup(path, keys, self.table, self.key, self._options())
+            return self._looked_up(path, keys)
+
+    def _looked_up(self, path: Tensor, keys: Tensor) -> Table:
+        return lookup(path, keys, self.table, self.key, self._options())
 
     def call(self, inputs: Any) -> Any:
         """Looks keys up: a matrix, or a dict of columns."""

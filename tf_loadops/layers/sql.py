@@ -1,4 +1,4 @@
-"""DatabaseDataLoader: a query of a SQLite database as a Keras layer."""
+"""DatabaseDataLoader: a query of a SQLite database, or of a PostgreSQL server, as a Keras layer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from tf_loadops.inputs import as_strings, run
 from tf_loadops.layers.loader import Loader, as_source
 from tf_loadops.schema import Schema
 from tf_loadops.sql.infer import infer_query
-from tf_loadops.sql.options import Options, as_params, make_options
+from tf_loadops.sql.options import as_params, make_options
+from tf_loadops.sql.postgres import infer as postgres_infer
+from tf_loadops.sql.postgres import reader as postgres
+from tf_loadops.sql.postgres.dsn import is_server, warn_if_open, without_password
+from tf_loadops.sql.postgres.extra import core_ops
+from tf_loadops.sql.postgres.options import TIMEOUT, server_options
 from tf_loadops.sql.reader import as_query, matrix_of, read_table
 from tf_loadops.sql.scan_layout import TableLayout
 from tf_loadops.sql.whole import from_json, layout_of, to_json
@@ -25,6 +30,10 @@ Tensor = Any
 class DatabaseDataLoader(Loader):
     r"""Loads the rows of a query inside the graph, anew on every call.
 
+    The database is a SQLite file, or one of a PostgreSQL server, `postgresql://host:port/database`, which takes the
+    extra `[io]` (see `tlo.read_postgres`). A password in such an address is used, but never written down: neither the
+    layer's config nor a SavedModel holds it, and libpq's environment has to bring it there.
+
     Called with None it reads the database it was constructed with; called with a path, or a vector of paths, it runs
     the same query on those; called with a dict it reads its own database with these values for the query's parameters.
     The same in eager mode, in `tf.function`, in Sequential, functional and subclassed models, and in a SavedModel
@@ -34,7 +43,9 @@ class DatabaseDataLoader(Loader):
     output="columns" to hold each column to its own dtype. Counts are in the Table that `read` returns.
 
     Args:
-      source: path of the default database, or a list of them; may be None if the layer is only called with paths.
+      source: path (or address) of the default database, or a list of them; may be None if the layer is only called with
+        paths of SQLite files. Addresses that a layer is called with are servers where its own source is one;
+        "postgresql://" leaves all to libpq's environment.
       query: one SELECT.
       schema: the columns; found out once, here, from `source` (the first) and the query if None.
       params: values for the query's `:name` parameters.
@@ -45,6 +56,7 @@ class DatabaseDataLoader(Loader):
       lock_timeout: seconds to wait for a database that a writer has locked.
       engine: "auto", "scan" or "query"; see `tlo.read_sqlite`. "auto" scans where the query is a whole table, or
         columns of it, and the table is much of a file of 16 MiB or more.
+      timeout: PostgreSQL: seconds that the query may take.
       sample_rows: how many rows types are inferred from; None for all.
       layout: what a saved layer knows of the table that the query is all of; found out here otherwise.
       **kwargs: `name` and `dtype` of the layer.
@@ -80,20 +92,26 @@ class DatabaseDataLoader(Loader):
         on_bad_row: str = "raise",
         lock_timeout: float = 5.0,
         engine: str = "auto",
+        timeout: float = TIMEOUT,
         sample_rows: int | None = None,
         layout: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if not isinstance(query, str):
             raise LoadError(f"A database loader needs a query, one SELECT. Received: query={query!r}.")
+        self._is_server = self._checked(source)
         if schema is None:
             if source is None or not as_source(source):
                 raise LoadError("A database loader needs a database to look at, or schema=... Received neither.")
-            schema = infer_query(as_source(source)[0], query, params, sample_rows)
+            if self._is_server:
+                schema = postgres_infer.infer_query(as_source(source)[0], query, params, sample_rows, timeout)
+            else:
+                schema = infer_query(as_source(source)[0], query, params, sample_rows)
         super().__init__(source, schema, output, features, label, **kwargs)
         self.query = query
         self.params = None if params is None else dict(params)
         self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "lock_timeout": lock_timeout, "engine": engine}
+        self._timeout = timeout
         self._layout = from_json(layout) if layout is not None else self._found_layout()
         self._options(self.params)  # refuses what makes no sense before the first call
 
@@ -106,7 +124,8 @@ class DatabaseDataLoader(Loader):
         """Reads a database; see `tlo.read_sqlite`. A dict holds parameters for the layer's own one."""
         path, params = self._path_and_params(source)
         options = self._options(params)
-        return run(read_table, as_strings(path), as_query(self.query), as_params(params), options)
+        read = postgres.read_table if self._is_server else read_table
+        return run(read, as_strings(path), as_query(self.query), as_params(params), options)
 
     def parse(self, text: Any) -> Table:
         """Refused: a query has a database and no rows of text.
@@ -122,7 +141,9 @@ class DatabaseDataLoader(Loader):
             self.parse(source)
         path, params = self._path_and_params(source)
         layout = (tuple(self.features), self.label, self.number_dtype)
-        return run(matrix_of, as_strings(path), as_query(self.query), as_params(params), self._options(params), *layout)
+        more = (postgres.read_blocks,) if self._is_server else ()
+        query, options = as_query(self.query), self._options(params)
+        return run(matrix_of, as_strings(path), query, as_params(params), options, *layout, *more)
 
     def _path_and_params(self, source: Any) -> tuple[Any, dict[str, Any] | None]:
         if isinstance(source, Mapping):
@@ -130,13 +151,30 @@ class DatabaseDataLoader(Loader):
         return self.own_source() if source is None else source, self.params
 
     def _found_layout(self) -> TableLayout | None:
-        if self.source is None or self._reading["engine"] == "query" or self.params:
+        if self.source is None or self._is_server or self._reading["engine"] == "query" or self.params:
             return None
         must = self._reading["engine"] == "scan"
         return layout_of(as_source(self.source)[0], self.query, self.schema.select(self._columns()), must)
 
-    def _options(self, params: Mapping[str, Any] | None) -> Options:
+    def _options(self, params: Mapping[str, Any] | None) -> Any:
+        if self._is_server:
+            on_bad_row = self._reading["on_bad_row"]
+            return server_options(self.schema, self._columns(), on_bad_row, self._timeout, params)
         return make_options(self.schema, self._columns(), params=params, layout=self._layout, **self._reading)
+
+    @staticmethod
+    def _checked(source: Any) -> bool:
+        """Whether the sources are servers; what a server takes is looked for once, here."""
+        sources = [] if source is None else as_source(source)
+        servers = [one for one in sources if is_server(one)]
+        if not servers:
+            return False
+        if len(servers) < len(sources):
+            raise LoadError("The sources are files or servers, not both.")
+        core_ops()
+        for one in servers:
+            warn_if_open(one)
+        return True
 
     def _columns(self) -> list[str]:
         return self.features if self.label is None else [*self.features, self.label]
@@ -144,7 +182,12 @@ class DatabaseDataLoader(Loader):
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments."""
         known = {"query": self.query, "params": self.params, "layout": to_json(self._layout)}
-        return {**super().get_config(), **known, **self._reading}
+        config = {**super().get_config(), **known, **self._reading}
+        if self._is_server:
+            config["timeout"] = self._timeout
+            kept = [without_password(source) for source in as_source(self.source)]
+            config["source"] = kept if isinstance(self.source, list) else kept[0]
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

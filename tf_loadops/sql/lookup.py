@@ -62,7 +62,7 @@ def _lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) 
     parsed = parse_values(fetched.parts, schema)
     bad = bad_rows(parsed)
     if options.on_bad_row == "raise":
-        name = lambda row: _join("key ", _name(keys[row]), tf.where(is_unknown[row], " (unknown)", ""))  # noqa: E731
+        name = lambda row: _join("key ", key_name(keys[row]), tf.where(is_unknown[row], " (unknown)", ""))  # noqa: E731
         message = lambda: messages.bad_value(path, fetched.opened, query, schema, parsed, name)  # noqa: E731
         parsed = gate(~tf.reduce_any(bad), message, parsed)
     found = to_table(to_blocks(parsed, bad, schema, False), schema)
@@ -88,7 +88,8 @@ def _rows(keys: Tensor) -> Tensor:
     return tf.strings.join(["(SELECT column1 AS key, column2 AS value FROM (VALUES ", rows, ") WHERE column1 >= 0)"])
 
 
-def _name(keys: Tensor) -> Tensor:
+def key_name(keys: Tensor) -> Tensor:
+    """Keys as messages show them."""
     if keys.dtype == tf.string:
         return tf.strings.join(["'", printable(keys), "'"])
     return tf.strings.as_string(keys)
@@ -99,7 +100,12 @@ def _twice(path: Tensor, opened: Tensor, keys: Tensor, joined: Tensor, table: st
     at = text_of(opened, _join("SELECT CAST(tlo_keys.key AS TEXT) FROM ", joined, " ", first))
     is_gone = tf.equal(at, "")  # the table was changed just now
     again = tf.strings.to_number(tf.where(is_gone, "0", at), tf.int64)
-    which = tf.where(is_gone, "a key", _join("key ", _name(keys[again])))
+    return tf.where(is_gone, found_twice(path, None, table, key), found_twice(path, keys[again], table, key))
+
+
+def found_twice(path: Tensor, again: Tensor | None, table: str, key: str) -> Tensor:
+    """The message for a key that is found more than once."""
+    which = "a key" if again is None else _join("key ", key_name(again))
     said = f": the table {table!r} has it more than once in column {key!r}, and nobody can tell which row is meant."
     return _join(path, ": ", which, said, " Look up a column of unique keys.")
 

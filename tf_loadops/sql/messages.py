@@ -41,16 +41,41 @@ def bad_value(
     Returns:
       string scalar.
     """
+
+    def found(row: Tensor, column: Tensor) -> Tensor:
+        value = tf.gather(tf.constant([value_of(c) for c in schema]), column)
+        shows = _join("typeof(", value, ") || ' ' || substr(quote(", value, "), 1, 80)")
+        return text_of(opened, around(query, shows, tail=_join("LIMIT 1 OFFSET ", tf.strings.as_string(row))))
+
+    return bad_value_found(path, schema, parsed, found, name)
+
+
+def bad_value_found(
+    path: Tensor,
+    schema: Schema,
+    parsed: Sequence[Values],
+    found: Callable[[Tensor, Tensor], Tensor],
+    name: Callable[[Tensor], Tensor] = lambda row: _join("row ", tf.strings.as_string(row + 1)),
+) -> Tensor:
+    """As `bad_value`, where something else knows what was found.
+
+    Args:
+      path: string scalar.
+      schema: the columns.
+      parsed: their values by group; one of them has a trouble.
+      found: type and value, in words, by the indices of row and column.
+      name: what the message calls a row, by its index.
+
+    Returns:
+      string scalar.
+    """
     order = [i for group in groups_of(schema) for i in group]
     trouble = tf.concat([part.trouble for part in parsed], axis=1)
     trouble = tf.gather(trouble, [order.index(i) for i in range(len(order))], axis=1)
     row, column = tf.unstack(tf.where(tf.not_equal(trouble, OK))[0], num=2)
     label = tf.gather(tf.constant([repr(c.name) for c in schema]), column)
     dtype = tf.gather(tf.constant([c.dtype for c in schema]), column)
-    value = tf.gather(tf.constant([value_of(c) for c in schema]), column)
-    shows = _join("typeof(", value, ") || ' ' || substr(quote(", value, "), 1, 80)")
-    statement = around(query, shows, tail=_join("LIMIT 1 OFFSET ", tf.strings.as_string(row)))
-    value = printable(text_of(opened, statement), 80)
+    value = printable(found(row, column), 80)
     code = trouble[row, column]
     said = tf.where(
         tf.equal(code, MISSING),

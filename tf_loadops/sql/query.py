@@ -38,7 +38,7 @@ def bound(query: Tensor, path: Tensor, names: Sequence[str] = (), literals: Tens
       tf.errors.InvalidArgumentError: at run time, if it is not one SELECT, or its parameters are not these.
     """
     is_text = tf.equal(utf8(tf.strings.regex_replace(query, r"\x00", "")), query)
-    query = gate(is_text, lambda: _refused(path, query, "is not UTF-8 text, or holds a NUL. Correct it"), query)
+    query = gate(is_text, lambda: refused(path, query, "is not UTF-8 text, or holds a NUL. Correct it"), query)
     # NUL is in no query now: it marks where tokens begin and end, so that every second piece is one.
     pieces = tf.strings.split(tf.strings.regex_replace(query, _TOKEN, "\0\\1\0"), "\0")
     is_token = tf.equal(tf.range(tf.size(pieces)) % 2, 1)
@@ -58,14 +58,14 @@ def bound(query: Tensor, path: Tensor, names: Sequence[str] = (), literals: Tens
     text = tf.strings.regex_replace(tf.strings.reduce_join(written), r"[\s;]+\z", "")
     is_select = tf.strings.regex_full_match(text, r"(?i)\s*(?:select|with|values)\b\C*")
 
-    def refused() -> Tensor:
-        several = _refused(path, query, "holds more than one statement. Give one SELECT")
-        other = _refused(path, query, "is no SELECT, and nothing else is run. Give one")
+    def stop() -> Tensor:
+        several = refused(path, query, "holds more than one statement. Give one SELECT")
+        other = refused(path, query, "is no SELECT, and nothing else is run. Give one")
         strange = _unbound(path, query, tf.concat([pieces[is_strange], [""]], axis=0)[0], names)
-        last = tf.where(tf.reduce_any(is_strange), strange, _unused(path, query, names, is_used))
+        last = tf.where(tf.reduce_any(is_strange), strange, unused(path, query, names, is_used))
         return tf.where(is_one, tf.where(is_select, last, other), several)
 
-    return gate(is_one & is_select & ~tf.reduce_any(is_strange) & tf.reduce_all(is_used), refused, text)
+    return gate(is_one & is_select & ~tf.reduce_any(is_strange) & tf.reduce_all(is_used), stop, text)
 
 
 def shown(query: Tensor) -> Tensor:
@@ -79,7 +79,8 @@ def _as_name(pieces: Tensor) -> Tensor:
     return tf.strings.join(["`", tf.strings.regex_replace(inner, "`", "``"), "`"])
 
 
-def _refused(path: Tensor, query: Tensor, said: str) -> Tensor:
+def refused(path: Tensor, query: Tensor, said: str) -> Tensor:
+    """The message for a query that is not run."""
     return tf.strings.join([path, ": the query ", said, ": ", shown(query)])
 
 
@@ -89,7 +90,8 @@ def _unbound(path: Tensor, query: Tensor, parameter: Tensor, names: Sequence[str
     return tf.strings.join([path, ": the query has the parameter ", parameter, said, ": ", shown(query)])
 
 
-def _unused(path: Tensor, query: Tensor, names: Sequence[str], is_used: Tensor) -> Tensor:
+def unused(path: Tensor, query: Tensor, names: Sequence[str], is_used: Tensor) -> Tensor:
+    """The message for a parameter that the query does not have."""
     name = tf.gather(tf.constant([*map(repr, names), ""]), tf.argmax(~tf.concat([is_used, [False]], axis=0)))
     said = ", but the query has no parameter of this name. Correct one of them: "
     return tf.strings.join([path, ": params holds ", name, said, shown(query)])

@@ -118,11 +118,11 @@ def read_table(path: Tensor, query: Tensor, params: list[Tensor], options: Optio
 
 
 def matrix_of(
-    path: Tensor, query: Tensor, params: list[Tensor], options: Options, features: Sequence[str], label: str | None,
-    dtype: str,
+    path: Tensor, query: Tensor, params: list[Tensor], options: Any, features: Sequence[str], label: str | None,
+    dtype: str, read: Any = None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The graph function under loaders of matrices: matrix, validity and label."""
-    blocks = read_blocks(path, query, params, options)
+    """The graph function under loaders of matrices: matrix, validity and label; `read` reads in place of SQLite."""
+    blocks = (read or read_blocks)(path, query, params, options)
     matrix, valid = to_matrix(blocks, options.schema, features, dtype)
     return matrix, valid, None if label is None else to_table(blocks, options.schema).columns[label]
 

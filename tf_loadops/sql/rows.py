@@ -81,7 +81,7 @@ def fetch(
             locked = ~is_readable & would_be & ~no_log
             is_late = state.pauses >= most_pauses
             pause = tf.where(no_log | (locked & is_late), 0, tf.where(locked, _PAUSE, _PAUSE // 10))
-            _slept(tf.cast(pause, tf.int64))
+            slept(tf.cast(pause, tf.int64))
             more = tf.where(no_log, 0, tf.where(locked, tf.where(is_late, _CHANCES, 0), 1))
             return locked, state.strikes + more, state.pauses + 1, tf.where(no_log, unlocked, state.opened)
 
@@ -115,7 +115,7 @@ def text_of(opened: Tensor, statement: Tensor) -> Tensor:
 def _first(opened: Tensor, statement: Tensor, dtype: Any) -> Tensor:
     rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, (dtype,))
     nothing = tf.data.Dataset.from_tensors((tf.zeros([], dtype),))
-    return _plain(rows.concatenate(nothing).take(1)).get_single_element()[0]
+    return plain(rows.concatenate(nothing).take(1)).get_single_element()[0]
 
 
 def _kinds(schema: Schema, flag: str | None) -> list[tuple[Any, int]]:
@@ -136,18 +136,18 @@ def _tried(
 
     def read(opened: Tensor, statement: Tensor) -> tuple[Any, Tensor]:
         rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, types)
-        batches = rows.batch(_BATCH).map(_as_it_is(stack))
+        batches = rows.batch(_BATCH).map(as_it_is(stack))
         # So that there is one. It also keeps tf.data from fusing `map` with a `batch` that is never full: the fusion
         # counts up to the size of the batch, whether there are rows or not.
         batches = batches.concatenate(tf.data.Dataset.from_tensors(_packed(empty)))
-        whole = _plain(batches.batch(1 << 40)).get_single_element()
+        whole = plain(batches.batch(1 << 40)).get_single_element()
         parts = zip(whole, kinds, strict=True)
         return tuple(tf.ensure_shape(_unpacked(part, dtype), [None, width]) for part, (dtype, width) in parts), True
 
     # A dataset is the one place where a graph can survive a failing op.
-    tried = tf.data.Dataset.from_tensors((opened, statement)).map(_as_it_is(read)).ignore_errors()
+    tried = tf.data.Dataset.from_tensors((opened, statement)).map(as_it_is(read)).ignore_errors()
     failed = tf.data.Dataset.from_tensors((empty, False))
-    return _plain(tried.concatenate(failed).take(1)).get_single_element()
+    return plain(tried.concatenate(failed).take(1)).get_single_element()
 
 
 def _packed(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -167,21 +167,22 @@ def _unpacked(packed: Tensor, dtype: Any) -> Tensor:
 def raised(opened: Tensor, statement: Tensor, dtypes: tuple[Any, ...]) -> Tensor:
     """Runs a statement that is known to fail, so that SQLite's own reason is seen; True if it did not fail."""
     rows = tf.data.experimental.SqlDataset("sqlite", opened, statement, dtypes).batch(_BATCH)
-    return alone(lambda: _plain(rows).reduce(True, _as_it_is(lambda *_: True)))
+    return alone(lambda: plain(rows).reduce(True, as_it_is(lambda *_: True)))
 
 
 def _beside(path: Tensor, suffix: str) -> Tensor:
     return tf.size(tf.io.matching_files(tf.strings.join([escaped(path), suffix]))) > 0
 
 
-def _slept(microseconds: Tensor) -> None:
+def slept(microseconds: Tensor) -> None:
+    """Does nothing for a while."""
     one = tf.data.experimental.to_variant(tf.data.Dataset.from_tensors(0))
     kinds = {"output_types": [tf.int32], "output_shapes": [tf.TensorShape([])]}
     late = tf.raw_ops.SleepDataset(input_dataset=one, sleep_microseconds=microseconds, **kinds)
     tf.data.experimental.from_variant(late, tf.TensorSpec([], tf.int32)).get_single_element()
 
 
-def _plain(data: tf.data.Dataset) -> tf.data.Dataset:
+def plain(data: tf.data.Dataset) -> tf.data.Dataset:
     """Without tf.data's own optimisations, which take longer than a short read and help no long one."""
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
@@ -189,5 +190,6 @@ def _plain(data: tf.data.Dataset) -> tf.data.Dataset:
     return data.with_options(options)
 
 
-def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+def as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that autograph leaves alone."""
     return tf.autograph.experimental.do_not_convert(function)

@@ -16,8 +16,8 @@ from tf_loadops.schema import Column, Schema
 
 Tensor = Any
 
-# The marks.
-PLAIN, NULL, WRONG = 0, 1, 2
+# The marks; SQLite leaves it to `values` to see what is out of range.
+PLAIN, NULL, WRONG, OUTSIDE = 0, 1, 2, 3
 PER_MARK = 31  # columns whose marks fit into one integer
 
 _ROWS = "tlo_rows"

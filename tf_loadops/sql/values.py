@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_loadops.blocks import Blocks, count, fill, groups_of, without_stand_in
 from tf_loadops.floats import to_float32
 from tf_loadops.schema import Schema
-from tf_loadops.sql.select import NULL, PER_MARK, WRONG
+from tf_loadops.sql.select import NULL, OUTSIDE, PER_MARK, WRONG
 
 Tensor = Any
 
@@ -92,14 +92,14 @@ def _unpacked(marks: Tensor, first: int, width: int) -> Tensor:
 def _values(raw: Tensor, marks: Tensor, schema: Schema, group: Sequence[int]) -> Values:
     dtype = schema.columns[group[0]].tf_dtype
     missing, wrong = tf.equal(marks, NULL), tf.equal(marks, WRONG)
-    outside = tf.zeros_like(missing)
+    outside = tf.equal(marks, OUTSIDE)
     values = raw
-    if dtype == tf.float32:
+    if dtype == tf.float32 and raw.dtype != dtype:
         values = to_float32(raw)
-        outside = tf.math.is_inf(values) & ~tf.math.is_inf(raw)
+        outside |= tf.math.is_inf(values) & ~tf.math.is_inf(raw)
     elif dtype == tf.int32:
         values = tf.cast(raw, dtype)
-        outside = tf.not_equal(tf.cast(values, tf.int64), raw)
+        outside |= tf.not_equal(tf.cast(values, tf.int64), raw)
     elif dtype == tf.bool:
         values = tf.equal(raw, 1)
         wrong |= ~values & tf.not_equal(raw, 0)

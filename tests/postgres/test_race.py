@@ -1,0 +1,112 @@
+"""Callers at the same time: none gets another one's rows, none waits for ever, and the connections are few."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import tensorflow as tf
+
+import tf_loadops as tlo
+from tf_loadops.sql.postgres.connection import SLOTS
+
+pytestmark = pytest.mark.io
+
+THREADS, CALLS = 16, int(os.environ.get("TLO_RACE_CALLS", "6"))
+SCHEMA = tlo.Schema([tlo.Column("k", "int64"), tlo.Column("i", "int64"), tlo.Column("s", "string")])
+QUERY = "SELECT :k AS k, i, repeat(:k::text, 20) AS s FROM generate_series(1, :k % 50) AS i"
+SPECS = [tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)]
+
+
+def read(dsn, query, k):
+    return tlo.read_postgres(dsn, query, SCHEMA, params={"k": k}).columns
+
+
+class Model(tf.Module):
+    @tf.function(input_signature=SPECS, autograph=False)
+    def read(self, dsn, query, k):
+        return read(dsn, query, k)
+
+
+@pytest.fixture(scope="module")
+def ways(tmp_path_factory):
+    """From the address, a query and a key to columns."""
+    made, folder = Model(), tmp_path_factory.mktemp("race")
+    for name in "ab":
+        tf.saved_model.save(made, folder / name)
+    loaded = {name: tf.saved_model.load(folder / name).read for name in "ab"}
+    return {"eager": read, "function": made.read, "loaded": loaded["a"], "two loaded": [loaded["a"], loaded["b"]]}
+
+
+@pytest.mark.parametrize("way", ["eager", "function", "loaded", "two loaded"])
+def test_every_caller_gets_its_own_rows(server, ways, way):
+    functions = ways[way] if isinstance(ways[way], list) else [ways[way]]
+    dsn, good, bad = (tf.constant(text) for text in (server.dsn, QUERY, "SELECT 1 / (:k - :k) AS k"))
+    for function in functions:
+        function(dsn, good, tf.constant(1, tf.int64))
+    start = threading.Barrier(THREADS)
+
+    def work(thread):
+        wrong = failed = 0
+        start.wait()
+        for call in range(CALLS):
+            function, key = functions[(thread + call) % len(functions)], thread * 1000 + call
+            if call % 5 == 4:  # an error does not keep the others waiting
+                try:
+                    function(dsn, bad, tf.constant(key, tf.int64))
+                except tf.errors.InvalidArgumentError as error:
+                    failed += "PostgreSQL says: division by zero (22012)" in error.message
+            result = function(dsn, good, tf.constant(key, tf.int64))
+            rows = key % 50
+            same = result["k"].numpy().tolist() == [key] * rows
+            same &= result["i"].numpy().tolist() == [*range(1, rows + 1)]
+            wrong += not (same and result["s"].numpy().tolist() == [str(key).encode() * 20] * rows)
+        return wrong, failed
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        results = list(pool.map(work, range(THREADS)))
+    assert [wrong for wrong, _ in results] == [0] * THREADS
+    assert [failed for _, failed in results] == [CALLS // 5] * THREADS
+    assert server.quiet()
+
+
+def open_connections(port):
+    """How many connections lead to a port of this machine, seen from those who made them."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in list(table)[1:]]
+    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in rows)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="connections are listed in /proc, which is not here")
+def test_connections_over_1000_calls(server, ways):
+    server.sql("CREATE ROLE many LOGIN", user="admin")
+    dsn, query = tf.constant(server.dsn.replace("clerk@", "many@")), tf.constant("SELECT :k AS k, 1 AS i, 'x' AS s")
+    seen, done = [], threading.Event()
+
+    def watch():
+        while not done.wait(0.005):
+            seen.append(open_connections(server.port))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda k: int(ways["loaded"](dsn, query, tf.constant(k, tf.int64))["k"][0]), range(1000)))
+    done.set()
+    watcher.join()
+    assert keys == list(range(1000))
+    assert 0 < max(seen) <= SLOTS
+    assert server.quiet("many")
+
+
+def test_a_slow_query_holds_up_few(server, ways):
+    slow = tf.constant("SELECT :k AS k, 1 AS i, pg_sleep(1.5)::text AS s")
+    dsn, one = tf.constant(server.dsn), tf.constant(1, tf.int64)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(ways["function"], dsn, slow, one)
+        for k in range(SLOTS - 1):  # the slots come one after the other
+            result = ways["function"](dsn, tf.constant(QUERY), tf.constant(k + 1, tf.int64))
+            assert result["k"].numpy().tolist() == [k + 1] * (k + 1)
+        assert not waiting.done()
+        assert waiting.result()["k"].numpy().tolist() == [1]
