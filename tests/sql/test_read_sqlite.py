@@ -153,6 +153,28 @@ def test_many_columns(tmp_path):
     assert int(table.counts["missing"]) == width
 
 
+def test_names_that_sqlite_gives_to_second_columns(tmp_path):
+    """Of two columns "a" it calls the second one "a:1" from outside, where it may have a column of this name."""
+    db = make(tmp_path / "t.db", "CREATE TABLE t (a, `a:1`, `A:2`)", {"t": [(1, 2, 3)]})
+    schema = tlo.Schema([tlo.Column(name, "int64") for name in ("a", "a:1", "A:2")])
+    for columns in (None, ["a"], ["a:1", "A:2"]):
+        got = lists(tlo.read_sqlite(db, "SELECT * FROM t", schema, columns=columns))
+        assert got == {name: [value] for name, value in zip(("a", "a:1", "A:2"), (1, 2, 3), strict=True) if name in got}
+        assert list(got) == (columns or schema.names)
+    for query, columns, name in (
+        ("SELECT *, 4 AS a FROM t", ["a"], "a"),
+        ("SELECT 1 AS `c:1`, 2 AS `C:1`", ["c:1"], "c:1"),
+        ("SELECT 1 AS `:`, 2 AS `:`", [":"], ":"),
+    ):
+        known = schema if name == "a" else tlo.Schema([tlo.Column(name, "int64")])
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            tlo.read_sqlite(db, query, known, columns=columns)
+        assert caught.value.message == (
+            f"{db}: column {name!r}: the query returns it more than once, and nobody can tell which is meant. Rename "
+            f"the others with AS: {query}"
+        )
+
+
 def test_strange_names(tmp_path):
     names = ["a b", "`tick`", 'say "x"', "[y]", "select", "c:1", "Ünï", "it's", "--", "rowid"]
     quoted = ["`" + name.replace("`", "``") + "`" for name in names]

@@ -52,7 +52,7 @@ def infer_query(db: Any, query: str, params: Mapping[str, Any] | None = None, sa
     except tf.errors.InvalidArgumentError as error:
         raise LoadError(message_of(error)) from None
     asked = shown(tf.constant(query)).numpy().decode()
-    with _connected(where, path, asked) as connection:
+    with connected(where, path, asked) as connection:
         names = _names(connection, text, path, asked)
         found = _survey(connection, text, names, sample_rows)
         dtypes = map(_dtype, names, found, _declared(connection, text), [path] * len(names))
@@ -63,7 +63,12 @@ def infer_query(db: Any, query: str, params: Mapping[str, Any] | None = None, sa
 
 
 @contextlib.contextmanager
-def _connected(where: str, path: str, asked: str) -> Iterator[sqlite3.Connection]:
+def connected(where: str, path: str, asked: str) -> Iterator[sqlite3.Connection]:
+    """Opens the database at a URI.
+
+    Raises:
+      LoadError: where SQLite fails, also inside the `with`.
+    """
     try:
         with contextlib.closing(sqlite3.connect(where, uri=True, timeout=5.0)) as connection:
             yield connection

@@ -53,7 +53,7 @@ def _lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) 
     fetched = fetch(path, header, select(query, schema, _UNKNOWN), schema, options.lock_timeout, _UNKNOWN)
     asked = tf.constant(f"SELECT {', '.join(map(quoted, schema.names))} FROM {quoted(table)} WHERE "
                         f"{quoted(key)} IN (keys)")  # fmt: skip
-    failure = lambda: messages.no_result(path, asked, query, schema, fetched, options.lock_timeout)  # noqa: E731
+    failure = lambda: messages.no_result(path, asked, query, options, fetched)  # noqa: E731
     fetched = gate(fetched.done, failure, fetched)
     # The join goes from the keys to the table: there are more rows than keys only if a key was found again.
     is_unique = tf.equal(tf.shape(fetched.parts[-1])[0], tf.size(keys))

@@ -10,9 +10,10 @@ import tensorflow as tf
 from tf_loadops.blocks import groups_of
 from tf_loadops.errors import printable
 from tf_loadops.schema import Schema
+from tf_loadops.sql.options import Options
 from tf_loadops.sql.query import shown
 from tf_loadops.sql.rows import PROBE, Fetched, raised, runs, text_of
-from tf_loadops.sql.select import around, quoted, value_of
+from tf_loadops.sql.select import around, doubles, quoted, value_of
 from tf_loadops.sql.values import MISSING, OK, OUT_OF_RANGE, Values
 
 Tensor = Any
@@ -93,31 +94,30 @@ def bad_value_found(
     return _join(where, said, _OR_ELSE, f" (The schema was {schema.origin}.)" if schema.origin else "")
 
 
-def no_result(
-    path: Tensor, asked: Tensor, query: Tensor, schema: Schema, fetched: Fetched, timeout: float
-) -> Tensor:
+def no_result(path: Tensor, asked: Tensor, query: Tensor, options: Options, fetched: Fetched) -> Tensor:
     """The message for a statement that did not run to its end; where SQLite gives the reason, it stops the graph.
 
     Args:
       path: string scalar.
       asked: string scalar, the query as the caller wrote it.
       query: string scalar, the query as it is run.
-      schema: the columns.
+      options: how it was read.
       fetched: what came of it.
-      timeout: seconds.
 
     Returns:
       string scalar.
     """
+    seconds = f"{options.lock_timeout:g} seconds"
     locked = _join(
-        path, f": locked: another process has been writing to it for {timeout:g} seconds, or one that died while "
-        "writing left a journal beside it. Try again later, or pass a longer lock_timeout; if nobody writes, open it "
-        "once with the sqlite3 shell, which brings it back to a whole state.",
+        path, f": locked: another process has been writing to it for {seconds}, or one that died while writing left a "
+        "journal beside it. Try again later, or pass a longer lock_timeout; if nobody writes, open it once with the "
+        "sqlite3 shell, which brings it back to a whole state.",
     )
-    return tf.cond(fetched.locked, lambda: locked, lambda: _failed(path, asked, query, schema, fetched.opened))
+    return tf.cond(fetched.locked, lambda: locked, lambda: _failed(path, asked, query, options, fetched.opened))
 
 
-def _failed(path: Tensor, asked: Tensor, query: Tensor, schema: Schema, opened: Tensor) -> Tensor:
+def _failed(path: Tensor, asked: Tensor, query: Tensor, options: Options, opened: Tensor) -> Tensor:
+    schema = options.schema
     labels = tf.constant([repr(column.name) for column in schema])
 
     def each(expressions: Sequence[str]) -> Tensor:
@@ -127,7 +127,7 @@ def _failed(path: Tensor, asked: Tensor, query: Tensor, schema: Schema, opened: 
         return tried.batch(len(expressions)).get_single_element()
 
     def lacking_or_twice() -> Tensor:
-        has, again = each([value_of(c) for c in schema]), each([quoted(f"{name}:1") for name in schema.names])
+        has, again = each([value_of(c) for c in schema]), each(list(map(quoted, doubles(schema.names, options.known))))
         lacks = "the query does not return it. Correct the schema, or the query: "
         twice = "the query returns it more than once, and nobody can tell which is meant. Rename the others with AS: "
         said = tf.where(tf.reduce_all(has), twice, lacks)

@@ -28,6 +28,7 @@ class Options:
       engine: "auto", "scan" or "query".
       params: the names of the query's parameters.
       layout: the table that the query is all of, if it is one that can be scanned.
+      known: the names that the query is known to give, besides the schema's.
     """
 
     schema: Schema
@@ -36,6 +37,7 @@ class Options:
     engine: str = "auto"
     params: tuple[str, ...] = ()
     layout: TableLayout | None = None
+    known: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.on_bad_row not in ON_BAD_ROW:
@@ -75,7 +77,8 @@ def make_options(
             "is a view, virtual, WITHOUT ROWID, or read in the order of an index; or database and query are not known "
             'when the graph is made. Pass engine="auto".'
         )
-    return Options(selected, on_bad_row, lock_timeout, engine, tuple(params or ()), layout)
+    known = tuple(name for name in schema.names if name not in selected.names)
+    return Options(selected, on_bad_row, lock_timeout, engine, tuple(params or ()), layout, known)
 
 
 def as_params(params: Mapping[str, Any] | None) -> list[Any]:

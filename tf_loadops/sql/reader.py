@@ -180,8 +180,8 @@ def _nothing(schema: Schema) -> tuple[Blocks, Tensor]:
 def _by_query(path: Tensor, header: Tensor, query: Tensor, literals: Tensor | None, options: Options) -> Blocks:
     schema = options.schema
     asked, query = query, bound(query, path, options.params, literals)
-    fetched = fetch(path, header, select(query, schema), schema, options.lock_timeout)
-    failure = lambda: messages.no_result(path, asked, query, schema, fetched, options.lock_timeout)  # noqa: E731
+    fetched = fetch(path, header, select(query, schema, known=options.known), schema, options.lock_timeout)
+    failure = lambda: messages.no_result(path, asked, query, options, fetched)  # noqa: E731
     fetched = gate(fetched.done, failure, fetched)
     parsed = parse_values(fetched.parts, schema)
     bad = bad_rows(parsed)

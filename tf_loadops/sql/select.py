@@ -6,6 +6,7 @@ for each column. Most rows hold nothing but plain values: for them a chain of co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,24 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def doubles(names: Sequence[str], known: Sequence[str] = ()) -> list[str]:
+    """What SQLite calls a second column of each name: "a:1", or "a:2" where "a:1" is a column of its own.
+
+    Args:
+      names: the names.
+      known: further names that the query is known to give.
+
+    Returns:
+      A name for each of `names`.
+
+    Source: sqlite3ColumnsFromExprList in SQLite's select.c.
+    """
+    taken = {name.lower() for name in (*names, *known)}
+    bases = [re.sub(r":[0-9]*\Z", "", name) for name in names]
+    return [next(made for k in range(1, len(taken) + 2) if (made := f"{base}:{k}").lower() not in taken)
+            for base in bases]  # fmt: skip
+
+
 def value_of(column: Column) -> str:
     """The expression of a column's value."""
     return f"{_ROWS}.{quoted(column.name)}"
@@ -39,13 +58,14 @@ def width_of_marks(schema: Schema, flag: str | None) -> int:
     return -(-(len(schema) + (flag is not None)) // PER_MARK)
 
 
-def select(query: Tensor, schema: Schema, flag: str | None = None) -> Tensor:
+def select(query: Tensor, schema: Schema, flag: str | None = None, known: Sequence[str] = ()) -> Tensor:
     """Makes the statement whose result `rows.fetch` reads.
 
     Args:
       query: string scalar, as `query.bound` returned it.
       schema: the columns.
       flag: for a query of this package's own, whose names are known to differ: one more column of it, which is 0 or 1.
+      known: as for `doubles`.
 
     Returns:
       string scalar: selects the columns group by group (see `groups_of`), then the marks, last of them the flag.
@@ -58,17 +78,17 @@ def select(query: Tensor, schema: Schema, flag: str | None = None) -> Tensor:
     expressions = ", ".join([*map(value_of, columns), *marks])
     if flag is not None:
         return tf.strings.join(["SELECT ", expressions, " FROM (", query, f") AS {_ROWS}"])
-    return around(query, expressions, schema.names)
+    return around(query, expressions, doubles(schema.names, known))
 
 
-def around(query: Tensor, expressions: Tensor | str, names: Sequence[str] = (), tail: Tensor | str = "") -> Tensor:
-    """Selects expressions of a query's columns; SQLite refuses it if one of `names` comes twice among them."""
+def around(query: Tensor, expressions: Tensor | str, absent: Sequence[str] = (), tail: Tensor | str = "") -> Tensor:
+    """Selects expressions of a query's columns; SQLite refuses it if one of `absent` is among their names."""
     head = tf.strings.join(["SELECT ", expressions, " FROM "])
-    # SQLite calls the second column of a name "name:1". Selected here beside another one of that name it is ambiguous,
-    # which is found before anything is run; and nothing of this part is ever run.
-    twice = [quoted(f"{name}:1") for name in names]
-    others = ", ".join(f"0 AS {name}" for name in twice)
-    check = [f" WHERE 1 OR EXISTS(SELECT {', '.join(twice)} FROM (SELECT {others}), (", query, "))"] if names else []
+    # Selected here beside another column of the name it is ambiguous, which is found before anything is run; and
+    # nothing of this part is ever run.
+    names = [quoted(name) for name in dict.fromkeys(absent)]
+    others = ", ".join(f"0 AS {name}" for name in names)
+    check = [f" WHERE 1 OR EXISTS(SELECT {', '.join(names)} FROM (SELECT {others}), (", query, "))"] if names else []
     plain = tf.strings.join([head, "(", query, f") AS {_ROWS}", *check, " ", tail])
     # SQLite would draw anew for the mark of a random number.
     kept = tf.strings.join([f"WITH {_ROWS} AS MATERIALIZED (", query, ") ", head, _ROWS, *check, " ", tail])

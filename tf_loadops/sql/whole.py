@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import re
@@ -16,6 +15,7 @@ from tf_loadops.errors import LoadError, message_of
 from tf_loadops.inputs import at_once
 from tf_loadops.schema import Schema
 from tf_loadops.sql.guard import guarded, uri
+from tf_loadops.sql.infer import connected
 from tf_loadops.sql.scan_layout import UNKNOWN, TableColumn, TableLayout, describe_table
 from tf_loadops.sql.select import quoted
 
@@ -37,14 +37,14 @@ def layout_of(db: Any, query: str, schema: Schema, must: bool = False) -> TableL
       db: path of a database.
       query: the query.
       schema: the columns that are read of it.
-      must: whether a file that is no database is refused here; otherwise the query engine says what is wrong.
+      must: whether a file that cannot be read is refused here; otherwise the query engine says what is wrong.
 
     Returns:
       The layout; None where only SQLite can answer: another query, a table that the scan does not read, a column that
       the query does not give, or rows that SQLite would give in the order of an index.
 
     Raises:
-      LoadError: if the file is no database, and `must`.
+      LoadError: if the file is no database, or is locked or damaged, and `must`.
     """
     parsed = _QUERY.fullmatch(query)
     if parsed is None:
@@ -57,23 +57,28 @@ def layout_of(db: Any, query: str, schema: Schema, must: bool = False) -> TableL
     try:
         opened, _ = guarded(tf.constant(os.fspath(db)))
         where = uri(opened).numpy().decode(errors="surrogateescape")
-        with contextlib.closing(sqlite3.connect(where, uri=True, timeout=5.0)) as connection:
+        with connected(where, os.fspath(db), query) as connection:
             layout = describe_table(connection, table)
             # As the query engine asks: it may get by with an index that holds the columns, in another order.
             columns = ", ".join(map(quoted, schema.names))
             asked = f"SELECT {columns} FROM ({query.strip(_SPACE).removesuffix(';')})"
-            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")] if layout else []
-    except (sqlite3.Error, sqlite3.Warning):
-        return None  # the query engine says what is wrong
-    except tf.errors.InvalidArgumentError as error:
+            plan = _plan(connection, asked) if layout else []
+    except (LoadError, tf.errors.InvalidArgumentError) as error:
         if must:
-            raise LoadError(message_of(error)) from None
-        return None
+            raise LoadError(message_of(error) if isinstance(error, tf.errors.OpError) else str(error)) from None
+        return None  # the query engine says what is wrong
     if layout is None or len(plan) != 1 or re.search(" USING (COVERING )?INDEX ", plan[0]):
         return None
     given = {name.lower() for name in names} or {column.name.lower() for column in layout.columns}
     held = given & {column.name.lower() for column in layout.columns}
     return layout if given == held and {name.lower() for name in schema.names} <= held else None
+
+
+def _plan(connection: sqlite3.Connection, asked: str) -> list[str]:
+    try:
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}")]
+    except (sqlite3.Error, sqlite3.Warning):
+        return []
 
 
 def _plain(name: str) -> str:
