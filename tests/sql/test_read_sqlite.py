@@ -175,6 +175,18 @@ def test_names_that_sqlite_gives_to_second_columns(tmp_path):
         )
 
 
+def test_random_numbers_of_a_view_are_drawn_once(tmp_path):
+    """Not once for the value and once for what says that it is NULL."""
+    view = "CREATE VIEW v AS SELECT id, iif(random() % 2, NULL, 5) AS price FROM t"
+    db = make(tmp_path / "t.db", f"CREATE TABLE t (id INTEGER PRIMARY KEY); {view}", {"t": [(i,) for i in range(200)]})
+    table = tlo.read_sqlite(db, "SELECT price FROM v", PRICES)
+    looked_up = tlo.SQLiteLookup(db, "v", "id", ["price"], schema=PRICES, key_dtype="int64").read(range(200))
+    for found in (table, looked_up):
+        assert {(value, bool(valid)) for value, valid in zip(
+            lists(found)["price"], found.validity["price"].numpy(), strict=True
+        )} == {(5.0, True), (None, False)}
+
+
 def test_strange_names(tmp_path):
     names = ["a b", "`tick`", 'say "x"', "[y]", "select", "c:1", "Ünï", "it's", "--", "rowid"]
     quoted = ["`" + name.replace("`", "``") + "`" for name in names]

@@ -82,7 +82,7 @@ QUERIES = {
     "SELECT load_extension('x') AS price": said("[1] not authorized", "SELECT load_extension('x') AS price"),
     "SELECT readfile('x') AS price": said("[1] no such function: readfile", "SELECT readfile('x') AS price"),
     "ATTACH 'other.db' AS o": "DB: the query is no SELECT, and nothing else is run. Give one: ATTACH 'other.db' AS o",
-    "SELECT 'it": said("[1] unrecognized token: \"'it) AS tlo_rows \"", "SELECT 'it"),
+    "SELECT 'it": said("[1] unrecognized token: \"'it) LIMIT -1) AS tlo_rows LIMIT -1\"", "SELECT 'it"),
     "SELECT 1) AS price, (2": said('[1] near "2": syntax error', "SELECT 1) AS price, (2"),
 }
 

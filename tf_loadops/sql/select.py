@@ -22,7 +22,6 @@ PLAIN, NULL, WRONG, OUTSIDE = 0, 1, 2, 3
 PER_MARK = 31  # columns whose marks fit into one integer
 
 _ROWS = "tlo_rows"
-_VOLATILE = r"(?i)\C*\b(?:random|randomblob)\b\C*"  # \C: a text in it may be any bytes
 
 
 def quoted(name: str) -> str:
@@ -76,23 +75,22 @@ def select(query: Tensor, schema: Schema, flag: str | None = None, known: Sequen
         marked.append((f"NOT {_ROWS}.{flag}", f"{_ROWS}.{flag}"))
     marks = [_mark(marked[i : i + PER_MARK]) for i in range(0, len(marked), PER_MARK)]
     expressions = ", ".join([*map(value_of, columns), *marks])
-    if flag is not None:
-        return tf.strings.join(["SELECT ", expressions, " FROM (", query, f") AS {_ROWS}"])
-    return around(query, expressions, doubles(schema.names, known))
+    return around(query, expressions, doubles(schema.names, known) if flag is None else ())
 
 
-def around(query: Tensor, expressions: Tensor | str, absent: Sequence[str] = (), tail: Tensor | str = "") -> Tensor:
+def around(
+    query: Tensor, expressions: Tensor | str, absent: Sequence[str] = (), tail: Tensor | str = "LIMIT -1"
+) -> Tensor:
     """Selects expressions of a query's columns; SQLite refuses it if one of `absent` is among their names."""
-    head = tf.strings.join(["SELECT ", expressions, " FROM "])
     # Selected here beside another column of the name it is ambiguous, which is found before anything is run; and
     # nothing of this part is ever run.
     names = [quoted(name) for name in dict.fromkeys(absent)]
     others = ", ".join(f"0 AS {name}" for name in names)
     check = [f" WHERE 1 OR EXISTS(SELECT {', '.join(names)} FROM (SELECT {others}), (", query, "))"] if names else []
-    plain = tf.strings.join([head, "(", query, f") AS {_ROWS}", *check, " ", tail])
-    # SQLite would draw anew for the mark of a random number.
-    kept = tf.strings.join([f"WITH {_ROWS} AS MATERIALIZED (", query, ") ", head, _ROWS, *check, " ", tail])
-    return tf.where(tf.strings.regex_full_match(query, _VOLATILE), kept, plain)
+    # With a LIMIT inside and outside SQLite computes each value once (rule 13 of sqlite.org/optoverview.html). Else it
+    # would draw a random number, of a view maybe, once for the value and once for its mark.
+    once = ["(SELECT * FROM (", query, f") LIMIT -1) AS {_ROWS}"]
+    return tf.strings.join(["SELECT ", expressions, " FROM ", *once, *check, " ", tail])
 
 
 def _mark(marked: Sequence[tuple[str, str]]) -> str:

@@ -59,15 +59,15 @@ def layout_of(db: Any, query: str, schema: Schema, must: bool = False) -> TableL
         where = uri(opened).numpy().decode(errors="surrogateescape")
         with connected(where, os.fspath(db), query) as connection:
             layout = describe_table(connection, table)
-            # As the query engine asks: it may get by with an index that holds the columns, in another order.
-            columns = ", ".join(map(quoted, schema.names))
-            asked = f"SELECT {columns} FROM ({query.strip(_SPACE).removesuffix(';')})"
-            plan = _plan(connection, asked) if layout else []
+            # As the query engine asks, now or in a newer SQLite: it may get by with an index, in another order.
+            columns, asked = ", ".join(map(quoted, schema.names)), f"({query.strip(_SPACE).removesuffix(';')})"
+            ways = (asked, f"(SELECT * FROM {asked} LIMIT -1) LIMIT -1")
+            plans = [_plan(connection, f"SELECT {columns} FROM {way}") for way in ways] if layout else []
     except (LoadError, tf.errors.InvalidArgumentError) as error:
         if must:
             raise LoadError(message_of(error) if isinstance(error, tf.errors.OpError) else str(error)) from None
         return None  # the query engine says what is wrong
-    if layout is None or len(plan) != 1 or re.search(" USING (COVERING )?INDEX ", plan[0]):
+    if layout is None or not all(plans) or re.search(" USING (COVERING )?INDEX ", "\n".join(map("\n".join, plans))):
         return None
     given = {name.lower() for name in names} or {column.name.lower() for column in layout.columns}
     held = given & {column.name.lower() for column in layout.columns}
