@@ -80,7 +80,15 @@ def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
     careful = tf.autograph.experimental.do_not_convert(lambda v: (function(v), True))
     tried = tf.data.Dataset.from_tensors(value).map(careful).ignore_errors()
     failed = tf.data.Dataset.from_tensors((tf.constant(b""), False))
-    return tried.concatenate(failed).take(1).get_single_element()
+    return plain(tried.concatenate(failed).take(1)).get_single_element()
+
+
+def plain(data: tf.data.Dataset) -> tf.data.Dataset:
+    """A dataset without tf.data's own optimisations, which take longer than a short read and help no long one."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    return data.with_options(options)
 
 
 def escaped(path: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 
 import numpy as np
@@ -202,6 +203,17 @@ def test_a_log_beside_the_target_of_a_link_is_seen(db, tmp_path):
     writer.commit()
     assert loader(None).numpy()[:, 0].tolist() == [1, 2, 7, 9, 11]
     writer.close()
+
+
+def test_a_database_does_not_send_the_scan_to_another_file(db, tmp_path):
+    schema = SCHEMA.select(["id", "price", "stock"])
+    copy = shutil.copy(db, tmp_path / "copy.db")
+    with contextlib.closing(sqlite3.connect(copy)) as shop:
+        shop.execute("CREATE TABLE pragma_database_list AS SELECT 'main' AS name, ? AS file", (str(db),))
+        shop.execute("DELETE FROM items WHERE id > 2")
+        shop.commit()
+    found = tlo.read_sqlite(copy, "SELECT * FROM items", schema, engine="scan")
+    assert found.columns["id"].numpy().tolist() == [1, 2]
 
 
 def test_parameters_that_the_query_lacks_are_refused(db):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tf_loadops as tlo
 
-from .databases import make, rows_of
+from .databases import counts, lists, make, rows_of
 
 NAMES = ["tea", "O'Hara \"x\"", "Bø", "'; DROP TABLE users; --", "a\0b", "", "7", "random()", "NULL"]
 
@@ -118,6 +118,14 @@ def test_integers_at_the_ends_of_int64(tmp_path):
     keys = [*reversed(ends), 2**63 - 2, 2**53]
     result = tlo.SQLiteLookup(db, "t", "k", ["v"])(tf.constant(keys, tf.int64)).numpy()
     np.testing.assert_array_equal(result[:, 0], [3, 2, 1, 0, np.nan, np.nan])
+
+
+def test_columns_named_as_what_a_lookup_adds(tmp_path):
+    db = make(tmp_path / "t.db", "CREATE TABLE tlo_keys (key INTEGER PRIMARY KEY, tlo_unknown REAL, value REAL)",
+              {"tlo_keys": [(1, 5.5, 2.5)]})  # fmt: skip
+    found = tlo.SQLiteLookup(db, "tlo_keys", "key", ["tlo_unknown", "value"]).read([1, 2])
+    assert lists(found) == {"tlo_unknown": [5.5, None], "value": [2.5, None]}
+    assert counts(found)["unknown_keys"] == 1
 
 
 def test_changes_are_seen(tmp_path):

@@ -20,8 +20,6 @@ from tf_loadops.table import Table
 
 Tensor = Any
 
-_UNKNOWN = "tlo_unknown"  # a name that no table has by chance
-
 
 def lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) -> Table:
     """Looks keys up.
@@ -48,9 +46,10 @@ def _lookup(path: Tensor, keys: Tensor, table: str, key: str, options: Options) 
     path, header = guarded(path, [column.name for column in schema if column.dtype == "string"])
     joined = _joined(keys, table, key)
     values = ", ".join(f"tlo_table.{quoted(name)}" for name in schema.names)
-    unknown = f"tlo_table.{quoted(key)} IS NULL AS {_UNKNOWN}"
+    flag = "tlo_unknown" + "_" * max(map(len, schema.names))  # longer than any of the columns' names
+    unknown = f"tlo_table.{quoted(key)} IS NULL AS {flag}"
     query = tf.strings.join([f"SELECT {values}, {unknown} FROM ", joined, " ORDER BY tlo_keys.key"])
-    fetched = fetch(path, header, select(query, schema, _UNKNOWN), schema, options.lock_timeout, _UNKNOWN)
+    fetched = fetch(path, header, select(query, schema, flag), schema, options.lock_timeout, flag)
     asked = tf.constant(f"SELECT {', '.join(map(quoted, schema.names))} FROM {quoted(table)} WHERE "
                         f"{quoted(key)} IN (keys)")  # fmt: skip
     failure = lambda: messages.no_result(path, asked, query, options, fetched)  # noqa: E731

@@ -32,6 +32,11 @@ Tensor = Any
 AUTO_BYTES = 16 << 20
 # Bytes of a file that are scanned in the time in which SQLite hands over one value.
 BYTES_A_VALUE = 200
+# A database could have a table of this name, and send the reader to another file.
+_RESOLVED = (
+    "SELECT file FROM pragma_database_list WHERE name = 'main' AND NOT EXISTS("
+    "SELECT 1 FROM main.sqlite_master WHERE name = 'pragma_database_list' COLLATE NOCASE)"
+)
 
 
 # Autograph, where a caller's tf.function brings it along, would only slow the tracing of what is graph code already.
@@ -166,7 +171,7 @@ def _pays(path: Tensor, header: Tensor, layout: TableLayout, schema: Schema) -> 
 
 def _scan(path: Tensor, layout: TableLayout, schema: Schema) -> tuple[Blocks, Tensor]:
     # Beside the target of a link, not beside the link, lies what tells of a transaction.
-    path = text_of(uri(path), tf.constant("SELECT file FROM pragma_database_list WHERE name = 'main'"))
+    path = text_of(uri(path), tf.constant(_RESOLVED))
     return scan_table(path, layout, schema)
 
 

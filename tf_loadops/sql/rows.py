@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.blocks import groups_of
-from tf_loadops.paths import attempt, escaped
+from tf_loadops.paths import attempt, escaped, plain
 from tf_loadops.schema import Schema
 from tf_loadops.sql.alone import alone
 from tf_loadops.sql.guard import is_wal, uri
@@ -180,14 +180,6 @@ def slept(microseconds: Tensor) -> None:
     kinds = {"output_types": [tf.int32], "output_shapes": [tf.TensorShape([])]}
     late = tf.raw_ops.SleepDataset(input_dataset=one, sleep_microseconds=microseconds, **kinds)
     tf.data.experimental.from_variant(late, tf.TensorSpec([], tf.int32)).get_single_element()
-
-
-def plain(data: tf.data.Dataset) -> tf.data.Dataset:
-    """Without tf.data's own optimisations, which take longer than a short read and help no long one."""
-    options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = False
-    options.autotune.enabled = False
-    return data.with_options(options)
 
 
 def as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,11 +14,11 @@ import tensorflow as tf
 
 from tf_loadops.compiled import apart
 from tf_loadops.errors import gate
-from tf_loadops.paths import fresh
+from tf_loadops.paths import fresh, plain
 from tf_loadops.sql.postgres.dsn import label, telling
 from tf_loadops.sql.postgres.extra import core_ops
 from tf_loadops.sql.postgres.program import NAMES, PROBE, WORDS
-from tf_loadops.sql.rows import as_it_is, plain, slept
+from tf_loadops.sql.rows import as_it_is, slept
 
 Tensor = Any
 
