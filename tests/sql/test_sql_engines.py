@@ -38,6 +38,14 @@ def db(tmp_path):
     return path
 
 
+@pytest.fixture(autouse=True, scope="module")
+def without_xla():
+    """What is compiled has tests of its own, and compiling takes longer than all else here."""
+    before = compiled.use_xla(False)
+    yield
+    compiled.use_xla(before)
+
+
 @pytest.fixture
 def scans(monkeypatch):
     """The paths that were scanned, and whether the scan was exact, as they are traced or run."""
@@ -181,8 +189,10 @@ def test_a_layout_goes_through_json(db):
 def test_an_exported_scan_reads_the_file_anew_and_sees_a_changed_table(db, tmp_path):
     path = tf.keras.Input(shape=(), dtype="string", name="path")
     loader = tlo.DatabaseDataLoader(db, "SELECT * FROM items", features=["id", "price", "stock"], engine="scan")
-    tlo.export_saved_model(tf.keras.Model(path, loader(path)), tmp_path / "model", signatures=("path",))
-    read = tf.saved_model.load(str(tmp_path / "model")).signatures["path"]
+    tlo.export_saved_model(tf.keras.Model(path, loader(path)), tmp_path / "model")
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    assert sorted(loaded.signatures) == ["baked", "path", "serving_default"]
+    read = loaded.signatures["path"]
     for change in ("UPDATE items SET price = 4 WHERE id = 2", "ALTER TABLE items ADD COLUMN more TEXT"):
         with contextlib.closing(sqlite3.connect(db)) as shop:
             shop.execute(change)

@@ -20,22 +20,22 @@ import tf_loadops as tlo
 from .databases import make, shop
 
 ONLY_TENSORFLOW = """
-import json, sys
+import json, os, sys
 sys.modules["tf_loadops"] = None
 import tensorflow as tf
-loaded = tf.saved_model.load(sys.argv[1])
-for name in ("keys", "embedded_keys"):
-    try:
-        print(json.dumps(loaded.signatures[name](keys=tf.constant([3, 9, 1], tf.int64))["output"].numpy().tolist()))
-    except tf.errors.OpError as error:
-        print(error.message.partition("string: ")[2].partition("\\n")[0])
-loaded = tf.saved_model.load(sys.argv[2])
-for name in ("params", "embedded_params"):
-    try:
-        arguments = {"ids": tf.constant([7, 2, 5], tf.int64), "least": tf.constant(1.5, tf.float64)}
-        print(json.dumps(loaded.signatures[name](**arguments)["output"].numpy().tolist()))
-    except tf.errors.OpError as error:
-        print(error.message.partition("string: ")[2].partition("\\n")[0])
+keys = {"keys": tf.constant([3, 9, 1], tf.int64)}
+params = {"ids": tf.constant([7, 2, 5], tf.int64), "least": tf.constant(1.5, tf.float64)}
+models = [(tf.saved_model.load(path), given) for path, given in zip(sys.argv[2:], (keys, params))]
+for is_away in (False, True):
+    if is_away:
+        os.rename(sys.argv[1], sys.argv[1] + ".away")
+    for (loaded, given), kind in zip(models, ("keys", "params")):
+        for name in (kind, f"embedded_{kind}"):
+            try:
+                print(json.dumps(loaded.signatures[name](**given)["output"].numpy().tolist()))
+            except tf.errors.OpError as error:
+                print(error.message.partition("string: ")[2].partition("\\n")[0])
+os.rename(sys.argv[1] + ".away", sys.argv[1])
 """
 QUERY = "SELECT v FROM t WHERE id IN (:ids) AND v > :least ORDER BY id"
 
@@ -56,29 +56,28 @@ def made(tmp_path_factory):
     return folder / "moved", db
 
 
-def run(directory):
-    command = [sys.executable, "-I", "-c", ONLY_TENSORFLOW, str(directory), str(directory.parent / "params")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    return done.stdout.splitlines()
-
-
 def test_keys_and_parameters_where_only_tensorflow_is(made):
     directory, db = made
+    command = [sys.executable, "-I", "-c", ONLY_TENSORFLOW, str(db), str(directory), str(directory.parent / "params")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    lines = done.stdout.splitlines()
     keys, params = [[15.0], [np.nan], [5.0]], [[2.5], [3.5]]
-    for line, expected in zip(run(directory), (keys, keys, params, params), strict=True):
+    for line, expected in zip(lines[:4], (keys, keys, params, params), strict=True):
         np.testing.assert_array_equal(json.loads(line), expected)
-    os.rename(db, f"{db}.away")
-    lines = run(directory)
-    os.rename(f"{db}.away", db)
+    # Without the database.
     gone = f"{db}: no such file. Check the path; a relative one starts at the working directory of the process."
-    assert [lines[0], lines[2]] == [gone, gone]
-    for line, expected in zip(lines[1::2], (keys, params), strict=True):
+    assert [lines[4], lines[6]] == [gone, gone]
+    for line, expected in zip(lines[5::2], (keys, params), strict=True):
         np.testing.assert_array_equal(json.loads(line), expected)
 
 
-def test_sixteen_threads_on_one_loaded_model(made):
-    directory, _ = made
-    loaded = tf.saved_model.load(str(directory))
+@pytest.fixture(scope="module")
+def loaded(made):
+    """The model from keys to a score, in this process."""
+    return tf.saved_model.load(str(made[0]))
+
+
+def test_sixteen_threads_on_one_loaded_model(loaded):
     look = {name: loaded.signatures[name] for name in ("keys", "embedded_keys")}
 
     def work(thread):
@@ -94,9 +93,8 @@ def test_sixteen_threads_on_one_loaded_model(made):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are listed in /proc, which is not here")
-def test_open_files_do_not_grow(made):
-    directory, _ = made
-    look = tf.saved_model.load(str(directory)).signatures["keys"]
+def test_open_files_do_not_grow(loaded):
+    look = loaded.signatures["keys"]
     keys = tf.constant([1, 2], tf.int64)
     look(keys=keys)
     before = len(os.listdir("/proc/self/fd"))
@@ -144,13 +142,6 @@ def test_an_embedded_model_carries_the_files_of_loaders_and_lookups(tmp_path):
         loaded.signatures["path"](path=tf.constant([str(tmp_path / "away.csv")]))
 
 
-def test_default_signatures(tmp_path):
-    loader = tlo.DatabaseDataLoader(shop(tmp_path), "SELECT price, count FROM items")
-    tlo.export_saved_model(loader, tmp_path / "model")
-    loaded = tf.saved_model.load(str(tmp_path / "model"))
-    assert sorted(loaded.signatures) == ["baked", "path", "serving_default"]
-
-
 def refusal(model, tmp_path, **arguments):
     with pytest.raises(tlo.LoadError) as caught:
         tlo.export_saved_model(model, tmp_path / "model", **arguments)
@@ -195,7 +186,7 @@ def test_refused(tmp_path):
 
 def test_dataset_of_a_database(tmp_path):
     """The read is part of a pipeline that tf.data optimises as it likes."""
-    loader = tlo.DatabaseDataLoader(shop(tmp_path), "SELECT id, count FROM items", label="id", params={})
+    loader = tlo.DatabaseDataLoader(shop(tmp_path), "SELECT id, count FROM items", label="id", engine="query")
     batches = [(x.numpy().tolist(), y.numpy().tolist()) for x, y in loader.dataset(2)]
     assert batches == [([[3.0], [0.0]], [1, 2]), ([[7.0]], [3])]
     shuffled = [y for _, ys in loader.dataset(2, shuffle=True, seed=1) for y in ys.numpy().tolist()]
