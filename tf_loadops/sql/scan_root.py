@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tf_loadops.bytesops.bigendian import top
+from tf_loadops.compiled import call
 from tf_loadops.sql.scan_file import File
 from tf_loadops.sql.scan_layout import TableLayout
 from tf_loadops.sql.scan_overflow import Chains, bytes_of, follow, words_of
-from tf_loadops.sql.scan_pages import Leaves, find_leaves, ranges
+from tf_loadops.sql.scan_pages import Leaves, find_leaves, ranges, repeat_by
 from tf_loadops.sql.scan_records import FIRST_BLOB, Sizes, read_records, size_of
 
 Tensor = Any
@@ -30,11 +30,18 @@ def find_table(file: File, layout: TableLayout) -> Leaves:
     Returns:
       The leaves; not `ok` if the database has no table of this name and statement.
     """
+    # One graph for all tables: name and statement are tensors of it.
+    return call(_find, *file, tf.constant(layout.name), tf.constant(layout.sql))
+
+
+def _find(*parts: Tensor) -> Leaves:
+    *of_file, name, sql = parts
+    file = File(*of_file)
 
     def step(i: Tensor, root: Tensor, _: Leaves, ok: Tensor) -> tuple[Tensor, Tensor, Leaves, Tensor]:
         leaves = find_leaves(file, root)
         nothing = tf.constant(0), tf.constant(False)
-        root, found = tf.cond(tf.equal(i, 0) & leaves.ok, lambda: _root(file, leaves, layout), lambda: nothing)
+        root, found = tf.cond(tf.equal(i, 0) & leaves.ok, lambda: _root(file, leaves, name, sql), lambda: nothing)
         return i + 1, root, leaves, ok & leaves.ok & (found | tf.equal(i, 1))
 
     # Two rounds of one loop, first from page 1 and then from the table's root: half of the graph.
@@ -51,30 +58,32 @@ def find_table(file: File, layout: TableLayout) -> Leaves:
     return leaves._replace(cells=tf.where(ok, leaves.cells, 0), ok=ok)
 
 
-def _root(file: File, leaves: Leaves, layout: TableLayout) -> tuple[Tensor, Tensor]:
+def _root(file: File, leaves: Leaves, name: Tensor, sql: Tensor) -> tuple[Tensor, Tensor]:
     """The number of the table's root page, from 0, and whether exactly one row of the leaves names it."""
     starts = leaves.pages * file.page_size + leaves.lead + 8
     _, pointers = ranges(starts, starts + 2 * leaves.cells, 2)
     records = read_records(file.words, None, pointers, Sizes(file.page_size, file.usable, leaves.lead), 5)
     ok = tf.reduce_all(records.ok) & file.is_utf8
 
-    texts = {_TYPE: b"table", _NAME: layout.name.encode(), _TABLE_NAME: layout.name.encode(), _SQL: layout.sql.encode()}
-    fitting = [tf.equal(records.types[i], FIRST_BLOB + 1 + 2 * len(text)) for i, text in texts.items()]
-    rows = tf.where(tf.reduce_all(tf.stack(fitting), axis=0))[:, 0]
-    length = sum(map(len, texts.values()))
+    fields, texts = [_TYPE, _NAME, _TABLE_NAME, _SQL], tf.stack([tf.constant("table"), name, name, sql])
+    lengths = tf.strings.length(texts)
+    fitting = tf.equal(tf.gather(records.types, fields), (FIRST_BLOB + 1 + 2 * lengths)[:, None])
+    rows = tf.where(tf.reduce_all(fitting, axis=0))[:, 0]
+    length = tf.reduce_sum(tf.cast(lengths, tf.int64))
     ok &= tf.size(rows, tf.int64) * length <= _LIMIT
     rows = tf.where(ok, rows, 0)[: tf.where(ok, tf.size(rows), 0)]
     start, inside, size = (tf.gather(part, rows) for part in (records.start, records.inside, records.size))
     chains = follow(file, start, inside, size)
     ok &= chains.ok
 
-    at, types = tf.gather(records.at, rows, axis=1), tf.gather(records.types, rows, axis=1)[_ROOT]
-    offsets = tf.concat([(at[i] - start)[:, None] + np.arange(len(text)) for i, text in texts.items()], 1)
+    at, types = tf.gather(records.at, rows, axis=1) - start, tf.gather(records.types, rows, axis=1)[_ROOT]
+    splits, inner = ranges(tf.zeros_like(lengths), lengths)
+    offsets = tf.transpose(tf.gather(at, repeat_by(tf.constant(fields), splits)) + inner[:, None])
     each = tf.range(tf.size(rows))
-    same = tf.equal(bytes_of(file, chains, each, offsets), np.frombuffer(b"".join(texts.values()), np.uint8))
+    same = tf.equal(bytes_of(file, chains, each, offsets), tf.io.decode_raw(tf.strings.reduce_join(texts), tf.uint8))
     rows = tf.where(tf.reduce_all(same, axis=1))[:, 0]
     ok &= tf.equal(tf.size(rows), 1)  # of two SQLite would complain
-    return tf.cond(ok, lambda: _number(file, chains, rows, at[_ROOT] - start, types), lambda: (tf.constant(0), ok))
+    return tf.cond(ok, lambda: _number(file, chains, rows, at[_ROOT], types), lambda: (tf.constant(0), ok))
 
 
 def _number(file: File, chains: Chains, rows: Tensor, offset: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
