@@ -139,12 +139,13 @@ def test_a_scan_of_what_cannot_be_read_says_so(tmp_path):
     junk.write_text("a,b\n")
     damaged = tmp_path / "damaged.db"
     damaged.write_bytes(b"SQLite format 3\0" + b"\x10\x00\1\1\0@  " + bytes(4096 - 24))
+    with pytest.raises(sqlite3.DatabaseError) as oracle, contextlib.closing(sqlite3.connect(damaged)) as shop:
+        shop.execute("SELECT price FROM items")
     said = {
         missing: "no such file. Check the path; a relative one starts at the working directory of the process.",
         junk: "no SQLite database: it begins with 'a,b\\n'. It is of another format, or encrypted. Give the path of a "
         "SQLite file.",
-        damaged: "SQLite says: database disk image is malformed. Correct the query, or the path: SELECT price FROM "
-        "items",
+        damaged: f"SQLite says: {oracle.value}. Correct the query, or the path: SELECT price FROM items",
     }
     for path, text in said.items():
         for make in (tlo.read_sqlite, tlo.DatabaseDataLoader):
