@@ -29,6 +29,7 @@ NAMES = [f"f{i}" for i in range(COLUMNS)]
 
 def cases(plan: Plan) -> Iterator[Case | Figures]:
     """Starts the server, and ends it behind the last case."""
+    import psycopg
     from postgres.server import started
 
     server, folder = started()
@@ -38,8 +39,9 @@ def cases(plan: Plan) -> Iterator[Case | Figures]:
         prepare(server, max(FEATURES, many))
         if importlib.util.find_spec("tensorflow_io") is not None:
             every = (1, 100, 1_000, 10_000)
-            for keys in plan.pick((1, 100), every, every, every):
-                yield lookup(server, keys)
+            with psycopg.connect(server.dsn) as kept:
+                for keys in plan.pick((1, 100), every, every, every):
+                    yield lookup(server, keys, kept)
             yield result(server, rows)
         with tempfile.TemporaryDirectory() as name:
             yield snapshots(server, many, pathlib.Path(name))
@@ -62,15 +64,14 @@ def equals(expected: np.ndarray) -> Callable[[str, Any], str | None]:
     return lambda name, found: None if np.array_equal(found, expected) else "wrong values"
 
 
-def lookup(server: Any, keys: int) -> Case:
-    """Keys to four features."""
+def lookup(server: Any, keys: int, kept: Any) -> Case:
+    """Keys to four features; one candidate has had its connection all the time."""
     import psycopg
 
     wanted = np.random.default_rng(1).choice(FEATURES, keys, replace=False)
     listed = wanted.tolist()
     columns = NAMES[:4]
     query = f"SELECT id, {', '.join(columns)} FROM t WHERE id = ANY (%s)"
-    kept = psycopg.connect(server.dsn)
 
     def ordered(rows: Any) -> np.ndarray:
         by_id = {row[0]: row[1:] for row in rows}

@@ -91,5 +91,7 @@ class Server:
 
 def started() -> tuple[Server, tempfile.TemporaryDirectory[str]]:
     """A running server, and the folder that it lies in."""
-    folder = tempfile.TemporaryDirectory(prefix="tlo-postgres-", ignore_cleanup_errors=True)
+    # Where another user than root gets to.
+    place = "/tmp" if os.geteuid() == 0 else None
+    folder = tempfile.TemporaryDirectory(prefix="tlo-postgres-", dir=place, ignore_cleanup_errors=True)
     return Server(folder.name), folder

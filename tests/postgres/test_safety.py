@@ -300,6 +300,11 @@ def test_loader(server):
     with pytest.raises(tlo.LoadError) as caught:
         tlo.DatabaseDataLoader([server.dsn, "my.db"], query)
     assert str(caught.value) == "The sources are files or servers, not both."
+    with pytest.raises(tlo.LoadError) as caught:
+        tlo.DatabaseDataLoader(server.dsn, "SELECT count FROM items", engine="scan")
+    assert str(caught.value) == (
+        'engine="scan" reads the pages of a SQLite file, and a server has none. Pass engine="auto".'
+    )
 
 
 def test_read_again_on_every_call(server):

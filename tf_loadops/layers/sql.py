@@ -112,6 +112,10 @@ class DatabaseDataLoader(Loader):
         self.params = None if params is None else dict(params)
         self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "lock_timeout": lock_timeout, "engine": engine}
         self._timeout = timeout
+        if self._is_server and engine == "scan":
+            raise LoadError(
+                'engine="scan" reads the pages of a SQLite file, and a server has none. Pass engine="auto".'
+            )
         self._layout = from_json(layout) if layout is not None else self._found_layout()
         self._options(self.params)  # refuses what makes no sense before the first call
 

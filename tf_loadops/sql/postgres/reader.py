@@ -62,8 +62,9 @@ def read_postgres(
       columns: the names to read, in the order of the result; all of the schema's by default.
       on_bad_row: what happens to a row with a value that cannot be represented: "raise" refuses the result, "skip"
         leaves the row out, "null" keeps it with those values missing. Such rows are counted.
-      timeout: seconds that the query may take on the server. Connecting is tried four times, at most
-        `connect_timeout` (an option of the DSN; 10) seconds each, with 0.1, 0.2 and 0.4 seconds in between.
+      timeout: seconds that the query may take on the server. Connecting is tried four times, with 0.1, 0.2 and 0.4
+        seconds in between, and twice more to find out why it fails, each for at most `connect_timeout` (an option of
+        the DSN; 10) seconds. A query is never run twice.
 
     Returns:
       A Table, as `tlo.read_sqlite` does.
