@@ -31,8 +31,11 @@ def frail(server):
     """A server that these tests may stop; the other one goes on."""
     made, folder = servers.started()
     made.sql("CREATE TABLE items (id bigint, price float8); INSERT INTO items VALUES (1, 4.5)")
-    yield made
-    folder.cleanup()
+    try:
+        yield made
+    finally:
+        made.stop("immediate")
+        folder.cleanup()
 
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.string)], autograph=False)
