@@ -13,6 +13,7 @@ from sql.databases import lists
 
 import tf_loadops as tlo
 from tf_loadops.errors import message_of
+from tf_loadops.sql.postgres import connection
 
 from . import server as servers
 
@@ -72,13 +73,16 @@ def test_down_at_first_then_up_then_down_and_up(frail):
     assert works(frail)
 
 
-def test_a_restart_is_waited_for(frail):
-    """Connecting is tried again, after 0.1, 0.2 and 0.4 seconds."""
+def test_a_restart_is_waited_for(frail, monkeypatch):
+    """Connecting is tried again, after 0.1, 0.2 and 0.4 seconds; here ten times that, as a start may take a second."""
+    monkeypatch.setattr(connection, "PAUSE", 10 * connection.PAUSE)
     frail.stop()
-    up = threading.Timer(0.15, frail.start)
+    up = threading.Thread(target=frail.start)
     up.start()
-    assert works(frail)
+    # A timeout that no other test has makes a graph of its own.
+    found = tlo.read_postgres(frail.dsn, QUERY, PRICE, timeout=29.0)
     up.join()
+    assert found.columns["price"].numpy().tolist() == [4.5]
 
 
 def cut(frail, function):
