@@ -1,0 +1,1 @@
+"""Parquet: footer and pages are walked in the graph, and decoded there with stock ops."""
