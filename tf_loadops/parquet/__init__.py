@@ -1,0 +1,1 @@
+"""Parquet files in the graph: footer → pages → values → Table."""
