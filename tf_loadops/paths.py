@@ -6,12 +6,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.errors import gate, printable
+from tf_loadops.errors import gate, printable, refuse_unless
 
 Tensor = Any
 
 _SPECIAL = r"(?s)(?:file:/*)?/+(?:dev|proc)/.*"
 _SHARED_MEMORY = r"(?s)(?:file:/*)?/+dev/+shm/.*"
+_UNREACHABLE = (
+    "cannot be reached: TensorFlow has no file system for the scheme in front of ://, or that one does not answer. "
+    "Check the path and the access to where it points."
+)
 
 
 def fresh(path: Tensor) -> Tensor:
@@ -52,6 +56,60 @@ def read_bytes(path: Tensor) -> Tensor:
     path = gate(is_regular(path), lambda: no_file(path), fresh(path))
     content, found = attempt(tf.io.read_file, path)
     return gate(found, lambda: unreadable(path), content)
+
+
+def expand(path: Tensor) -> Tensor:
+    r"""Puts the files that it matches in the place of each pattern, anew on every call.
+
+    A path with one of `*`, `?` and `[` in it is a pattern, unless a file or directory has that very name. `*` and `?`
+    match no `/` but, unlike in a shell, a dot in front; files come in the order of their names' bytes. Every other
+    path stays as it is, whether there is such a file or not, and costs no look at the file system.
+
+    Args:
+      path: string tensor, a scalar or [paths].
+
+    Returns:
+      The files, string [files].
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, for a pattern that matches nothing, and a vector of no paths.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> folder = pathlib.Path(tempfile.mkdtemp())
+      >>> for name in ("b.csv", "a.csv", "a.txt"):
+      ...     _ = (folder / name).write_text("x\n1\n")
+      >>> [pathlib.Path(file.decode()).name for file in expand(tf.constant(f"{folder}/*.csv")).numpy()]
+      ['a.csv', 'b.csv']
+    """
+    if path.shape.rank == 0:
+        return _matching(path)
+    path = gate(tf.size(path) > 0, lambda: tf.constant("No path was given: the vector of paths is empty."), path)
+    # A path holds no NUL, or `_matching` refuses it.
+    joined = tf.autograph.experimental.do_not_convert(lambda p: tf.strings.reduce_join(_matching(p), separator="\0"))
+    return tf.strings.split(tf.map_fn(joined, path, parallel_iterations=1), "\0").values
+
+
+def _matching(path: Tensor) -> Tensor:
+    """The files of one path."""
+    path = gate(is_regular(path), lambda: no_file(path), fresh(path))
+
+    def files() -> Tensor:
+        literal, _ = attempt(_listed, escaped(path))
+        found, reachable = tf.cond(tf.equal(literal, ""), lambda: attempt(_listed, path), lambda: (path, True))
+        reason = tf.where(
+            reachable, "no file matches this pattern. Check it; a relative one starts at the working directory of the "
+            "process.", _UNREACHABLE
+        )
+        with tf.control_dependencies([refuse_unless(found != "", lambda: tf.strings.join([path, ": ", reason]))]):
+            return tf.strings.split(found, "\0")
+
+    is_pattern = tf.not_equal(tf.strings.regex_replace(path, r"[*?\[]", ""), path)
+    return tf.ensure_shape(tf.cond(is_pattern, files, lambda: path[None]), [None])
+
+
+def _listed(pattern: Tensor) -> Tensor:
+    return tf.strings.reduce_join(tf.io.matching_files(pattern), separator="\0")
 
 
 def is_regular(path: Tensor) -> Tensor:
@@ -111,8 +169,4 @@ def unreadable(path: Tensor) -> Tensor:
         "no such file. Check the path; a relative one starts at the working directory of the process.",
         "cannot be read: it is a directory, or reading it is not permitted. Give the path of a readable file.",
     )
-    unreachable = (
-        "cannot be reached: TensorFlow has no file system for the scheme in front of ://, or that one does not answer. "
-        "Check the path and the access to where it points."
-    )
-    return tf.strings.join([path, ": ", tf.where(reachable, reason, unreachable)])
+    return tf.strings.join([path, ": ", tf.where(reachable, reason, _UNREACHABLE)])

@@ -15,6 +15,9 @@ from tf_loadops.errors import LoadError
 
 DTYPES = ("float32", "float64", "int32", "int64", "bool", "string")
 
+UNITS = ("days", "s", "ms", "us", "ns")
+"""What an int64 column of dates or times may count."""
+
 NUMERIC_NA = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 """The words that mean "missing" in a number or bool column which names none itself."""
 
@@ -37,9 +40,12 @@ class Column:
       default: the value that stands in for a missing one. None means NaN for floats and "" for strings; for integers
         and bools, which have no such value, a missing one is then refused.
       na_values: the words that mean "missing" here; None means the schema's own, or else `NUMERIC_NA` / `TEXT_NA`.
+      unit: what an int64 column of a Parquet file counts: "days", "s", "ms", "us" or "ns", since 1970 in a date or
+        timestamp, since midnight in a time. It says how to read the numbers, and changes none.
 
     Raises:
-      LoadError: if the dtype is not one of these, or the default is not a value of it.
+      LoadError: if the dtype is not one of these, the default is not a value of it, or a unit is not one of these or
+        not that of an int64.
 
     Example:
       >>> Column("age", "int32", default=-1).dtype
@@ -50,6 +56,7 @@ class Column:
     dtype: str
     default: Any = None
     na_values: tuple[str, ...] | None = None
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -66,6 +73,11 @@ class Column:
             raise LoadError(
                 f"Column {self.name!r}: the default is a value of the column's dtype, {dtype}. "
                 f"Received: default={self.default!r}."
+            )
+        if self.unit is not None and (self.unit not in UNITS or dtype != "int64"):
+            raise LoadError(
+                f"Column {self.name!r}: a unit is one of {', '.join(UNITS)}, and that of an int64. "
+                f"Received: unit={self.unit!r}, dtype={dtype!r}."
             )
 
     @property
@@ -189,7 +201,8 @@ class Schema:
         wanted = set(names)
 
         def changed(c: Column) -> Column:
-            return Column(c.name, dtype, None if c.default is None else float(c.default), c.na_values)
+            default = None if c.default is None else float(c.default)
+            return Column(c.name, dtype, default, c.na_values)  # a float has no unit
 
         return dataclasses.replace(self, columns=tuple(changed(c) if c.name in wanted else c for c in self.columns))
 
