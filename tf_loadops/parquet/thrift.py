@@ -13,13 +13,14 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.littleendian import byte_at, word_at, words_of
 from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, first_bit, repeat, u64
-from tf_loadops.compiled import program
+from tf_loadops.compiled import call, program
 
 Tensor = Any
 
-BUCKETS = (512, 16 << 10, 512 << 10, 16 << 20)
+BUCKETS = (8 << 10, 512 << 10, 64 << 20)
 """Sizes in bytes that structs are padded to, so that few shapes are compiled."""
 
+_A_VALUE = 4  # bytes of a struct for which there is room for one value
 _DEPTH = 24  # of structs and lists in each other; Parquet's own have 9
 _STEP = 6  # bits of a path that a field id takes
 _OTHER = 2**_STEP - 1  # stands for all ids from here on, none of which Parquet has
@@ -35,7 +36,7 @@ class Tokens(NamedTuple):
         where a struct begins.
       at: int32 [values], where its bytes begin, for a binary those of its content.
       end: int32 scalar, where the struct ends.
-      ok: bool scalar; if False, the struct is malformed or goes on behind `data`, and there are no values.
+      ok: bool scalar; if False, there are no values: the struct is malformed, goes on behind `data`, or is too large.
     """
 
     path: Tensor
@@ -69,25 +70,56 @@ def read_struct(data: Tensor) -> Tokens:
 
     Source: the Thrift compact protocol, doc/specs/thrift-compact-protocol.md of Apache Thrift.
     """
+    return Tokens(*call(_read, data, static=(0,), now=True))
+
+
+def _read(data: Tensor, bucket: int) -> tuple[Tensor, ...]:
+    """Tries one bucket after another: few structs need more than the first."""
     size = tf.strings.length(data)
-    fits = [lambda n=n: _read(data, size, n) for n in BUCKETS]
-    bucket = tf.reduce_sum(tf.cast(size > tf.constant(BUCKETS[:-1]), tf.int32))
-    found, count, end, ok = tf.switch_case(bucket, fits)
-    ok &= size <= BUCKETS[-1]
-    found = found[: tf.where(ok, count, 0)]
-    return Tokens(found[:, 0], found[:, 1], tf.cast(found[:, 2], tf.int32), end, ok)
+    room = BUCKETS[bucket]
+    words = words_of(tf.strings.substr(data, 0, room), room + 16)
+    found, count, end, ok = program(_walk, words, tf.minimum(size, room))
+
+    def result() -> tuple[Tensor, ...]:
+        values = found[: tf.where(ok, count, 0)]
+        parts = (values[:, 0], values[:, 1], tf.cast(values[:, 2], tf.int32), end, ok)
+        return tuple(map(tf.identity, parts))
+
+    if bucket + 1 == len(BUCKETS):
+        return result()
+    return tf.cond(ok | (size <= room // _A_VALUE), result, lambda: call(_read, data, static=(bucket + 1,), now=True))
 
 
-def select(tokens: Tokens, path: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Where the tokens of a path stand: a bool mask [values], and how many precede each, int32 [values]."""
-    mask = tf.equal(tokens.path, path_of(*path))
-    return mask, tf.cumsum(tf.cast(mask, tf.int32))
+def table(tokens: Tokens, row: Tensor, rows: Tensor, paths: Sequence[Sequence[int]]) -> Tensor:
+    """Puts the values of some paths into a table.
+
+    Args:
+      tokens: of a struct.
+      row: int32 [values], which row each value belongs to; -1 for none.
+      rows: int32 scalar, how many there are.
+      paths: the columns, as `path_of` takes them; none comes twice in a row.
+
+    Returns:
+      int64 [rows, paths]: the values, and -1 where there is none.
+    """
+    hits = tf.equal(tokens.path[:, None], tf.constant([path_of(*path) for path in paths], tf.int64)) & (row >= 0)[:, None]
+    where = tf.where(hits)
+    at = tf.stack([tf.cast(tf.gather(row, where[:, 0]), tf.int64), where[:, 1]], 1)
+    empty = tf.fill([rows, len(paths)], tf.constant(-1, tf.int64))
+    return tf.tensor_scatter_nd_update(empty, at, tf.gather(tokens.value, where[:, 0]))
 
 
-def _read(data: Tensor, size: Tensor, bucket: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    words = words_of(tf.strings.substr(data, 0, bucket), bucket + 16)
-    found, count, end, ok = program(_walk, words, tf.minimum(size, bucket))
-    return tf.ensure_shape(found, [None, 3]), count, end, ok
+def member(tokens: Tokens, row: Tensor, rows: Tensor, path: Sequence[int]) -> Tensor:
+    """The id of the field that a union at this path has set: int32 [rows], -1 where there is no such union."""
+    below = tf.equal(SHR(tokens.path, tf.constant(_STEP, tf.int64)), path_of(*path)) & (row >= 0)
+    where = tf.where(below)
+    ids = tf.cast(AND(tf.gather(tokens.path, where[:, 0]), _OTHER), tf.int32)
+    return tf.tensor_scatter_nd_update(tf.fill([rows], -1), tf.cast(tf.gather(row, where), tf.int32), ids)
+
+
+def ordinal(tokens: Tokens, *path: int) -> Tensor:
+    """How many values of a path stand up to each value, less one: the row that it belongs to, int32 [values]."""
+    return tf.cumsum(tf.cast(tf.equal(tokens.path, path_of(*path)), tf.int32)) - 1
 
 
 class _State(NamedTuple):
@@ -101,11 +133,11 @@ class _State(NamedTuple):
 
 
 def _walk(words: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    most = words.shape[0] * 8
+    most = (words.shape[0] - 2) * 8 // _A_VALUE
     rows = tf.range(_DEPTH, dtype=tf.int64)[:, None]
 
     def goes_on(s: _State) -> Tensor:
-        return s.ok & (s.depth >= 0)
+        return s.ok & (s.depth >= 0) & (s.count < most)
 
     def step(s: _State) -> _State:
         frame = tf.gather(s.frames, s.depth)
@@ -120,7 +152,7 @@ def _walk(words: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         stops = ~in_list & tf.equal(head, 0)
         ends = stops | tf.equal(left, 0)
         start = s.at + tf.where(in_list, 0, 1) + tf.where(long, long_size, 0)
-        ok = (~long | ((number > 0) & (number < 2**15))) & (start <= size)
+        ok = (~long | ((number > last) & (number < 2**15))) & (start <= size)  # in the order of ids, as all write them
 
         is_list, is_struct = (kind >= _LIST) & (kind <= _SET), tf.equal(kind, _STRUCT)
         is_integer, is_binary = (kind >= _I16) & (kind <= _I64), tf.equal(kind, _BINARY)
@@ -163,7 +195,7 @@ def _walk(words: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     found = tf.TensorArray(tf.int64, most, element_shape=[3])
     state = _State(tf.constant(0), tf.constant(0), root, tf.constant(0), found, tf.constant(True))
     end = _State(*tf.while_loop(lambda *s: goes_on(_State(*s)), lambda *s: tuple(step(_State(*s))), tuple(state)))
-    return end.found.stack(), end.count, end.at, end.ok & (end.at <= size)
+    return end.found.stack(), end.count, end.at, end.ok & (end.depth < 0) & (end.at <= size)
 
 
 def _varint(words: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
