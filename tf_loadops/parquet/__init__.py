@@ -1,0 +1,1 @@
+"""Parquet: footer, pages, encodings, codecs, reader."""
