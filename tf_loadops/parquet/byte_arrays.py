@@ -36,7 +36,7 @@ def plain_byte_arrays(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Apache Parquet, Encodings.md, "Plain".
     """
-    return call(_plain, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True)
+    return call(_plain, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True, as_written=True)
 
 
 def _plain(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,7 +58,7 @@ def read_hybrid(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Ten
 
     Source: Encodings.md of the Parquet format, "Run Length Encoding / Bit-Packing Hybrid".
     """
-    return call(_read, data, at, end, width, count, now=True)
+    return call(_read, data, at, end, width, count, now=True, as_written=True)
 
 
 def repeats(data: Tensor, at: Tensor, end: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf_loadops.floats import to_float32
@@ -16,6 +17,7 @@ _DAY = 86_400_000_000_000  # nanoseconds
 _EXACT = 2**53
 _POWERS = [10.0**i for i in range(23)]  # those that float64 has exactly
 _DECIMAL_BYTES = 16
+_TINY, _HUGE = np.finfo(np.float32).tiny, np.finfo(np.float32).max
 
 
 def to_numbers(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
@@ -93,8 +95,16 @@ def _within(values: Tensor, dtype: Any) -> tuple[Tensor, Tensor]:
 def _floats_to_float32(values: Tensor) -> tuple[Tensor, Tensor]:
     if values.dtype == tf.float32:
         return values, _none(values)
-    result = to_float32(values)
-    return result, tf.math.is_inf(result) & ~tf.math.is_inf(values)
+    result = tf.cast(values, tf.float32)
+    size = tf.abs(result)
+    # Few data hold zeros, infinities or NaN, or numbers that become these; only among such is anything to look for.
+    plain = (tf.reduce_min(size) >= _TINY) & (tf.reduce_max(size) <= _HUGE)
+
+    def careful() -> tuple[Tensor, Tensor]:
+        exact = to_float32(values)
+        return exact, tf.math.is_inf(exact) & ~tf.math.is_inf(values)
+
+    return tf.cond(plain, lambda: (result, _none(values)), careful)
 
 
 def _floats_to_integers(values: Tensor, low: float, high: float, dtype: Any) -> tuple[Tensor, Tensor]:
@@ -125,9 +135,8 @@ _FROM_FLOATS = {
 
 def _int96(raw: Tensor) -> tuple[Tensor, Tensor]:
     """Nanoseconds since 1970: int64, and where they are too many for that."""
-    parts = _as(raw, tf.int32)  # nanoseconds of the day, low and high, and the Julian day
-    parts = tf.reshape(parts, [-1, 3])
-    of_day = tf.bitcast(parts[:, :2], tf.int64)
+    parts = tf.bitcast(tf.reshape(raw, [-1, 3, 4]), tf.int32)  # nanoseconds of the day, low and high; the Julian day
+    of_day = tf.bitcast(tf.ensure_shape(parts[:, :2], [None, 2]), tf.int64)
     days = tf.cast(parts[:, 2], tf.int64) - _EPOCH
     fits = (of_day >= 0) & (of_day < _DAY) & (days > -106751) & (days < 106751)
     return tf.where(fits, days, 0) * _DAY + tf.where(fits, of_day, 0), ~fits

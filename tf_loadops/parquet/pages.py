@@ -7,14 +7,20 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.compiled import call
-from tf_loadops.parquet.thrift import BUCKETS, read_struct, table
+from tf_loadops.parquet.thrift import WATCHED, WINDOW, read_struct
 
 Tensor = Any
 
 DATA, INDEX, DICTIONARY, DATA_V2 = range(4)  # PageType
-# PageHeader's own fields, and those of its three kinds, in the order of `Page`.
-_FIELDS = (
-    (1,), (2,), (3,), (5, 1), (5, 2), (5, 3), (7, 1), (7, 2), (8, 1), (8, 2), (8, 4), (8, 5), (8, 6), (8, 7),
+_LONGEST = 16 << 20  # bytes of a header
+# For each PageType, which of `WATCHED` is the number of values, the encoding, and so on in the order of `Page`. Behind
+# the watched ones stand -1, 0 and 1.
+_NONE, _ZERO, _ONE = range(len(WATCHED), len(WATCHED) + 3)
+_ROWS = (
+    (3, 4, 5, _ZERO, _ZERO, _ONE),
+    (_ZERO, _NONE, _NONE, _ZERO, _ZERO, _ONE),
+    (6, 7, _NONE, _ZERO, _ZERO, _ONE),
+    (8, 9, _NONE, 10, 11, 12),
 )
 
 
@@ -31,7 +37,7 @@ class Page(NamedTuple):
       levels: Encoding of the definition levels.
       definition: DATA_V2: bytes of definition levels.
       repetition: DATA_V2: bytes of repetition levels.
-      compressed: 1 if the values are compressed, as the column chunk says.
+      compressed: 0 if the values are not compressed, whatever the column chunk says.
       ok: bool scalar; False if the header is malformed, or the page not within the pages of the file.
     """
 
@@ -61,41 +67,36 @@ def read_page(file: Tensor, at: Tensor, end: Tensor) -> Page:
 
     Source: parquet.thrift, PageHeader.
     """
-    return Page(*call(_read, file, at, end, now=True))
+    return Page(*call(_read, file, at, end, now=True, as_written=True))
 
 
 def _read(file: Tensor, at: Tensor, end: Tensor) -> tuple[Tensor, ...]:
     inside = (at >= 4) & (at < end)
-    at = tf.where(inside, at, 4)
+    at = tf.where(inside, at, 0)
     left = tf.where(inside, end - at, 0)
-    tokens = read_struct(tf.strings.substr(file, at, tf.minimum(left, BUCKETS[0])))
+    tokens = read_struct(tf.strings.substr(file, at, tf.minimum(left, WINDOW)))
     # Statistics may make a header very long.
-    tokens = tf.cond(
-        tokens.ok | (left <= BUCKETS[0]),
-        lambda: tf.nest.map_structure(tf.identity, tokens),
-        lambda: read_struct(tf.strings.substr(file, at, tf.minimum(left, BUCKETS[1]))),
+    watched, length, ok = tf.cond(
+        tokens.ok | (left <= WINDOW),
+        lambda: (tokens.watched, tokens.end, tokens.ok),
+        lambda: _long(tf.strings.substr(file, at, tf.minimum(left, _LONGEST))),
     )
-    fields = table(tokens, tf.zeros_like(tokens.at), tf.constant(1), _FIELDS)[0]
-    in_range = tf.reduce_all(fields < 2**31)
-    values = tf.unstack(tf.cast(tf.where(in_range, fields, -1), tf.int32))
-    kind, decompressed, size, count, encoding, levels, entries, entry_encoding, *second = values
-    count2, _, encoding2, definition, repetition, compressed = second
-    is_v2, is_dictionary = tf.equal(kind, DATA_V2), tf.equal(kind, DICTIONARY)
-
-    def of(first: Tensor, dictionary: Tensor, later: Tensor) -> Tensor:
-        return tf.where(is_v2, later, tf.where(is_dictionary, dictionary, first))
-
-    start = at + tokens.end
-    ok = inside & tokens.ok & in_range & (size >= 0) & (decompressed >= 0) & (size <= end - start)
-    none = tf.zeros_like(size)
-    definition, repetition = (tf.where(is_v2, part, none) for part in (definition, repetition))
-    count = of(count, entries, count2)
-    ok &= (count >= 0) | tf.equal(kind, INDEX)
-    ok &= (definition >= 0) & (repetition >= 0) & (repetition <= size) & (definition <= size - repetition)
-    ok &= definition + repetition <= decompressed
-    compressed = tf.where(is_v2 & tf.equal(compressed, 0), none, none + 1)
-    return (
-        kind, start, tf.where(ok, size, 0), tf.where(ok, decompressed, 0), tf.maximum(count, 0),
-        of(encoding, entry_encoding, encoding2), levels, tf.where(ok, definition, 0), tf.where(ok, repetition, 0),
-        compressed, ok,
+    in_range = tf.reduce_all(watched < 2**31)
+    known = tf.concat([tf.cast(tf.where(in_range, watched, -1), tf.int32), [-1, 0, 1]], 0)
+    kind, decompressed, size = tf.unstack(known[:3])
+    row = tf.gather(tf.constant(_ROWS), tf.where((kind >= 0) & (kind < len(_ROWS)), kind, INDEX))
+    count, encoding, levels, definition, repetition, compressed = tf.unstack(tf.gather(known, row))
+    start = at + length
+    ok &= inside & in_range & (kind >= 0) & (decompressed >= 0) & (size >= 0) & (size <= end - start) & (count >= 0)
+    ok &= (definition >= 0) & (repetition >= 0)
+    ok &= (repetition <= size) & (definition <= tf.minimum(size, decompressed) - repetition)
+    size, decompressed, definition, repetition = tf.unstack(
+        tf.where(ok, tf.stack([size, decompressed, definition, repetition]), 0)
     )
+    # A DATA_V2 page that does not say so is compressed.
+    return kind, start, size, decompressed, count, encoding, levels, definition, repetition, compressed, ok
+
+
+def _long(data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    tokens = read_struct(data)
+    return tokens.watched, tokens.end, tokens.ok
