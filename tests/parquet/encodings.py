@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import struct
 
 import numpy as np
@@ -132,6 +133,37 @@ def read_delta(data, count):
                 values.append(signed(values[-1] + step + unzigzag(least)))
             at += height // 8 * width
     return values, at
+
+
+def delta_length(values):
+    return delta([len(value) for value in values]) + b"".join(values)
+
+
+def read_delta_length(data, count):
+    lengths, at = read_delta(data, count)
+    require(all(length >= 0 for length in lengths) and at + sum(lengths) == len(data))
+    values = []
+    for length in lengths:
+        values.append(data[at : at + length])
+        at += length
+    return values
+
+
+def delta_bytes(values):
+    shared = [0] * len(values)
+    for i in range(1, len(values)):
+        shared[i] = len(os.path.commonprefix([values[i - 1], values[i]]))  # noqa: RUF071: these are no paths
+    return delta(shared) + delta_length([value[head:] for value, head in zip(values, shared, strict=True)])
+
+
+def read_delta_bytes(data, count):
+    shared, at = read_delta(data, count)
+    values, value = [], b""
+    for head, rest in zip(shared, read_delta_length(data[at:], count), strict=True):
+        require(0 <= head <= len(value))
+        value = value[:head] + rest
+        values.append(value)
+    return values
 
 
 def agree(ours, oracle, data, count):
