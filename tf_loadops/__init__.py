@@ -11,6 +11,7 @@ from tf_loadops.layers.lookup import SQLiteLookup as SQLiteLookup
 from tf_loadops.layers.postgres_lookup import PostgresLookup as PostgresLookup
 from tf_loadops.layers.sql import DatabaseDataLoader as DatabaseDataLoader
 from tf_loadops.layers.standardize import Standardize as Standardize
+from tf_loadops.parquet.reader import read_parquet as read_parquet
 from tf_loadops.schema import Column as Column
 from tf_loadops.schema import Dialect as Dialect
 from tf_loadops.schema import Schema as Schema

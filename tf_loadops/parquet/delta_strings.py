@@ -1,11 +1,3 @@
-<<<<<<< HEAD
-import tensorflow as tf
-def lz4_block(data,size): return data, tf.constant(False)
-hadoop_lz4=lz4_block
-def delta_binary_packed(data,count): return tf.zeros([0],tf.int64), tf.constant(0), tf.constant(False)
-def delta_byte_array(data,count): return tf.zeros([0],tf.string), tf.constant(False)
-delta_length_byte_array=delta_byte_array
-=======
 """DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY: strings as lengths, and as what they share with the one before."""
 
 from __future__ import annotations
@@ -205,4 +197,3 @@ def _together_program(longest: int, size: int) -> Callable[..., Any]:
         return tf.slice(buffer, [longest], [size]), tf.slice(buffer, [after.start - longest], [longest])
 
     return delta_strings
->>>>>>> pqenc

@@ -135,7 +135,7 @@ _FROM_FLOATS = {
 
 def _int96(raw: Tensor) -> tuple[Tensor, Tensor]:
     """Nanoseconds since 1970: int64, and where they are too many for that."""
-    parts = tf.bitcast(tf.reshape(raw, [-1, 3, 4]), tf.int32)  # nanoseconds of the day, low and high; the Julian day
+    parts = tf.reshape(_as(raw, tf.int32), [-1, 3])  # nanoseconds of the day, low and high; the Julian day
     of_day = tf.bitcast(tf.ensure_shape(parts[:, :2], [None, 2]), tf.int64)
     days = tf.cast(parts[:, 2], tf.int64) - _EPOCH
     fits = (of_day >= 0) & (of_day < _DAY) & (days > -106751) & (days < 106751)
