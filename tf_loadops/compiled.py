@@ -75,6 +75,21 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
     return graph(*tensors) if now else _called(graph, tensors)
 
 
+def program(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = ()) -> Any:
+    """Calls a function that XLA compiles, once in a process for each shape of its tensors.
+
+    Args:
+      function: a module-level function of the tensors, followed by `static`.
+      *tensors: tensors of static shapes.
+      static: what the program depends on besides.
+
+    Returns:
+      What the function returns.
+    """
+    with _building:
+        return _program(function, static, _xla)(*tensors)
+
+
 def due(function: Callable[..., Any], static: tuple[Hashable, ...], cost: float) -> bool:
     """Notes what doing without a graph of `function` costs once more, and whether that now exceeds the graph's price.
 
@@ -127,6 +142,11 @@ def _called(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
 def in_flight() -> int:
     """How many rounds of a loop run at once: twice the processors, so that one computes where another waits."""
     return 2 * max(2, os.cpu_count() or 2)
+
+
+@functools.lru_cache(maxsize=256)
+def _program(function: Callable[..., Any], static: tuple[Hashable, ...], compiled: bool) -> Any:
+    return tf.function(lambda *tensors: function(*tensors, *static), jit_compile=compiled or None, autograph=False)
 
 
 @functools.lru_cache(maxsize=256)

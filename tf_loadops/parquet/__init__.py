@@ -1,1 +1,1 @@
-"""Parquet files in the graph: footer → pages → values → Table."""
+"""Parquet: footer and pages are walked in the graph, and decoded there with stock ops."""

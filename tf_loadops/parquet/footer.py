@@ -1,0 +1,166 @@
+"""The footer of a file: its leaves, its row groups, and where each column chunk is. Everything is checked here."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_loadops.errors import gate
+from tf_loadops.parquet.leaves import Leaves, read_leaves
+from tf_loadops.parquet.thrift import Tokens, ordinal, path_of, read_struct, table
+
+Tensor = Any
+
+DAMAGED = " The file is damaged, or was not written to its end: write it anew."
+_TAIL = 8  # bytes: the footer's length, and the magic
+_CHUNK = (4, 0, 1, 0)
+_META = (*_CHUNK, 3)
+# Those of a column chunk, in the order of `Chunks`.
+_FIELDS = (
+    (*_META, 1), (*_META, 4), (*_META, 5), (*_META, 7), (*_META, 9), (*_META, 11), (*_META, 12, 3), (*_CHUNK, 1),
+    (*_CHUNK, 8),
+)
+
+
+class Chunks(NamedTuple):
+    """The column chunks, each attribute int64 [row groups, leaves]; -1 where the file says nothing.
+
+    Attributes:
+      type: the physical type.
+      codec: the compression.
+      values: how many values there are, nulls included.
+      size: bytes of all pages, compressed.
+      data: where the first data page begins.
+      dictionary: where the dictionary page begins.
+      nulls: how many values are null.
+      elsewhere: the length of another file's name.
+      encrypted: not -1 if encrypted.
+    """
+
+    type: Tensor
+    codec: Tensor
+    values: Tensor
+    size: Tensor
+    data: Tensor
+    dictionary: Tensor
+    nulls: Tensor
+    elsewhere: Tensor
+    encrypted: Tensor
+
+    @property
+    def start(self) -> Tensor:
+        """Where the first page begins, whichever it is."""
+        return tf.where((self.dictionary > 0) & (self.dictionary < self.data), self.dictionary, self.data)
+
+
+class Footer(NamedTuple):
+    """What a file's footer says.
+
+    Attributes:
+      leaves: the columns.
+      rows: int64 [row groups].
+      chunks: of all row groups and leaves.
+      end: int32 scalar, where the pages end and the footer begins.
+    """
+
+    leaves: Leaves
+    rows: Tensor
+    chunks: Chunks
+    end: Tensor
+
+
+def read_footer(file: Tensor, path: Tensor) -> Footer:
+    """Reads and checks the footer.
+
+    Args:
+      file: string scalar, the whole file.
+      path: string scalar, what messages call it.
+
+    Returns:
+      The footer.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, if this is no Parquet file, or a damaged or encrypted one.
+
+    Source: the Parquet format, README.md ("File format") and parquet.thrift, FileMetaData.
+    """
+
+    def said(*parts: Any) -> Any:
+        return lambda: tf.strings.join([path, ": ", *parts])
+
+    size = tf.strings.length(file)
+    # TensorFlow tells lengths as int32, which start over; nothing stands behind the last byte only if it is the last.
+    whole = (size >= 0) & tf.equal(tf.strings.substr(file, tf.maximum(size, 0), 1), "")
+    file = gate(whole, said("the file has 2 GiB or more. Write several files; a loader takes a list."), file)
+    head, tail = _piece(file, 0, 4), _piece(file, size - 4, 4)
+    encrypted = tf.equal(head, "PARE") | tf.equal(tail, "PARE")
+    file = gate(~encrypted, said("the file is encrypted, which is not read. Write it without encryption."), file)
+    is_parquet = (size >= 12) & tf.equal(head, "PAR1") & tf.equal(tail, "PAR1")
+    file = gate(is_parquet, lambda: _no_parquet(path, size, head), file)
+    length = tf.io.decode_raw(_piece(file, size - _TAIL, 4), tf.int32)[0]
+    inside = (length > 0) & (length <= size - 12)
+    shown = tf.strings.as_string(tf.bitcast(length, tf.uint32))
+    message = said("its footer is said to have ", shown, " bytes, and the file has ", _text(size), ".", DAMAGED)
+    length = gate(inside, message, length)
+    end = size - _TAIL - length
+    tokens = read_struct(tf.strings.substr(file, end, length))
+    tokens = gate(tokens.ok, said("its footer cannot be read: it is malformed.", DAMAGED), tokens)
+    encrypted = tf.reduce_any(tf.equal(tokens.path, path_of(8)))
+    tokens = gate(~encrypted, said("the file is encrypted, which is not read. Write it without encryption."), tokens)
+    leaves = read_leaves(tokens, tf.strings.substr(file, end, length), path)
+    return _checked(tokens, leaves, end, path)
+
+
+def _checked(tokens: Tokens, leaves: Leaves, end: Tensor, path: Tensor) -> Footer:
+    is_group, is_chunk = (tf.equal(tokens.path, path_of(*p)) for p in ((4, 0), _CHUNK))
+    groups, chunks = (tf.reduce_sum(tf.cast(mask, tf.int32)) for mask in (is_group, is_chunk))
+    by_group = table(tokens, ordinal(tokens, 4, 0), groups, [(4, 0, 1), (4, 0, 3)])
+    count = tf.size(leaves.kind)
+    width = tf.cast(count, tf.int64)
+    rows = by_group[:, 1]
+    fits = tf.reduce_all(tf.equal(by_group[:, 0], width)) & tf.equal(chunks, groups * count)
+
+    def misfit() -> Tensor:
+        return tf.strings.join(
+            [path, ": its ", _text(groups), " row groups have ", _text(chunks), " column chunks, where ", _text(count),
+             " columns would have ", _text(groups * count), ".", DAMAGED]
+        )
+
+    rows = gate(fits, misfit, rows)
+    said_rows = tf.concat([tf.boolean_mask(tokens.value, tf.equal(tokens.path, path_of(3))), [-1]], 0)[0]
+    total = tf.reduce_sum(rows)
+    adds_up = tf.reduce_all((rows >= 0) & (rows < 2**31)) & tf.equal(total, said_rows) & (total < 2**31)
+
+    def wrong_rows() -> Tensor:
+        return tf.strings.join(
+            [path, ": its row groups have ", _text(total), " rows, and its footer says ", _text(said_rows),
+             ". Fewer than 2 ** 31 are read.", DAMAGED]
+        )
+
+    rows = gate(adds_up, wrong_rows, rows)
+    by_chunk = table(tokens, ordinal(tokens, *_CHUNK), chunks, _FIELDS)
+    parts = tf.unstack(tf.reshape(by_chunk, [groups, count, len(_FIELDS)]), axis=2)
+    return Footer(leaves, rows, Chunks(*parts), end)
+
+
+def _no_parquet(path: Tensor, size: Tensor, head: Tensor) -> Tensor:
+    cut = tf.equal(head, "PAR1")
+    reason = tf.where(
+        tf.equal(size, 0),
+        "the file is empty, and no Parquet file.",
+        tf.where(cut, "the file begins as Parquet but does not end so." + DAMAGED, "the file is no Parquet file: it does "
+                 "not begin with the bytes PAR1. Check the path."),
+    )
+    return tf.strings.join([path, ": ", reason])
+
+
+def _piece(file: Tensor, at: Tensor, length: int) -> Tensor:
+    """Some bytes; none where they would begin before the file."""
+    size = tf.strings.length(file)
+    at = tf.clip_by_value(at, 0, tf.maximum(size, 0))
+    return tf.strings.substr(file, at, length)
+
+
+def _text(number: Tensor) -> Tensor:
+    return tf.strings.as_string(number)

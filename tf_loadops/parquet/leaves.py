@@ -1,0 +1,178 @@
+"""The leaves of a file's schema: which columns there are, and how their values are to be understood."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_loadops.bytesops.strings import to_strings
+from tf_loadops.errors import gate
+from tf_loadops.parquet.thrift import Tokens, member, ordinal, path_of, table
+from tf_loadops.sql.scan_pages import ranges
+
+Tensor = Any
+
+# What a leaf's values are, which decides how they become those of a dtype.
+BOOL, INT32, UINT32, INT64, UINT64, INT96, FLOAT, DOUBLE, HALF, DECIMAL32, DECIMAL64, DECIMAL, TEXT, FIXED = range(14)
+KINDS = (
+    "bool", "int32", "uint32", "int64", "uint64", "int96", "float32", "float64", "float16", "decimal", "decimal",
+    "decimal", "bytes", "bytes",
+)
+WIDTHS = (1, 4, 4, 8, 8, 12, 4, 8, 2, 4, 8, 0, 0, 0)
+"""The bytes of a value in a page; 0 where the leaf has a length, or each value."""
+
+UNIT_NAMES = ("", "days", "ms", "us", "ns")
+
+_ELEMENT = (2, 0)
+_TYPES = (BOOL, INT32, INT64, INT96, FLOAT, DOUBLE, TEXT, FIXED)
+_DECIMAL, _DATE, _TIME, _TIMESTAMP, _INTEGER, _FLOAT16 = 5, 6, 7, 8, 10, 15  # of LogicalType
+_OLD_DECIMAL, _OLD_UINT32, _OLD_UINT64 = 5, 13, 14  # of ConvertedType
+_OLD_UNITS = {6: 1, 7: 2, 8: 3, 9: 2, 10: 3}
+_REPEATED, _REQUIRED = 2, 0
+
+
+class Leaves(NamedTuple):
+    """The leaves, in the order of the file, each attribute [leaves].
+
+    Attributes:
+      name: string, with the names of the groups around it: "a.b".
+      kind: int32, an index of `KINDS`; -1 for a type that this reader does not know.
+      width: int32, bytes of a value, 0 where each has its own.
+      scale: int32, decimal digits behind the point.
+      unit: int32, an index of `UNIT_NAMES`.
+      definition: int32, the level of a value that is there.
+      repetition: int32, above 0 in lists and maps.
+    """
+
+    name: Tensor
+    kind: Tensor
+    width: Tensor
+    scale: Tensor
+    unit: Tensor
+    definition: Tensor
+    repetition: Tensor
+
+
+def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
+    """Reads the schema.
+
+    Args:
+      tokens: of the file's metadata.
+      data: string scalar, its bytes.
+      path: string scalar, what messages call the file.
+
+    Returns:
+      The leaves.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, if the schema is no tree.
+
+    Source: parquet.thrift, SchemaElement; LogicalTypes.md of the Parquet format.
+    """
+    row = ordinal(tokens, *_ELEMENT)
+    rows = tf.reduce_sum(tf.cast(tf.equal(tokens.path, path_of(*_ELEMENT)), tf.int32))
+    fields = [(*_ELEMENT, i) for i in (1, 2, 3, 5, 6, 7)] + [(*_ELEMENT, 10, *p) for p in ((5, 1), (10, 1), (10, 2))]
+    columns = tf.unstack(tf.clip_by_value(table(tokens, row, rows, fields), -1, 2**31 - 1), axis=1)
+    kind, length, repeated, children, old, old_scale, scale, bits, signed = (tf.cast(c, tf.int32) for c in columns)
+    is_leaf = (kind >= 0) & (tf.range(rows) > 0)
+    tree, ok = _tree(tf.where(is_leaf, 0, tf.maximum(children, 0)), repeated)
+    names = _names(tokens, data)
+    ok &= tf.equal(tf.size(names), rows) & tf.reduce_all(~is_leaf | (children <= 0))
+
+    def malformed() -> Tensor:
+        return tf.strings.join([path, ": its schema is malformed: it is no tree of at most 2 ** 15 columns."])
+
+    tree, names = gate(ok, malformed, (tree, names))
+    logical = member(tokens, row, rows, (*_ELEMENT, 10))
+    units = [member(tokens, row, rows, (*_ELEMENT, 10, i, 2)) + 1 for i in (_TIME, _TIMESTAMP)]
+    # A logical type counts before the converted type, which older readers need.
+    unit = tf.where(tf.equal(logical, _DATE), 1, tf.where(tf.equal(logical, _TIME), units[0], units[1]))
+    unit = tf.where(logical >= 0, unit, _lookup(_OLD_UNITS, old))
+    unit = tf.where((unit >= 1) & (unit < len(UNIT_NAMES)), unit, 0)
+    plain = _lookup(dict(enumerate(_TYPES)), kind, -1)
+    is_decimal = tf.equal(logical, _DECIMAL) | ((logical < 0) & tf.equal(old, _OLD_DECIMAL))
+    unsigned = tf.equal(logical, _INTEGER) & tf.equal(signed, 0)
+    unsigned32 = (unsigned & tf.equal(bits, 32)) | ((logical < 0) & tf.equal(old, _OLD_UINT32))
+    unsigned64 = (unsigned & tf.equal(bits, 64)) | ((logical < 0) & tf.equal(old, _OLD_UINT64))
+    half = tf.equal(logical, _FLOAT16) & tf.equal(length, 2)
+
+    def becomes(now: Tensor, condition: Tensor, old_kind: int, new_kind: int) -> Tensor:
+        return tf.where(condition & tf.equal(plain, old_kind), new_kind, now)
+
+    final = plain
+    changes = (
+        (is_decimal, INT32, DECIMAL32), (is_decimal, INT64, DECIMAL64), (is_decimal, TEXT, DECIMAL),
+        (is_decimal, FIXED, DECIMAL), (unsigned32, INT32, UINT32), (unsigned64, INT64, UINT64), (half, FIXED, HALF),
+    )
+    for condition, before, after in changes:
+        final = becomes(final, condition, before, after)
+    unit = tf.where(tf.equal(plain, INT96), UNIT_NAMES.index("ns"), unit)
+    width = _lookup(dict(enumerate(WIDTHS)), final)
+    width = tf.where(tf.equal(plain, FIXED) & ~tf.equal(final, HALF), length, width)
+    scale = tf.where(tf.equal(logical, _DECIMAL), scale, old_scale)
+    keep = lambda part: tf.boolean_mask(part, is_leaf)  # noqa: E731
+    return Leaves(
+        keep(_paths(names, tree.parent)), keep(final), keep(width), keep(tf.maximum(scale, 0)), keep(unit),
+        keep(tree.definition), keep(tree.repetition),
+    )
+
+
+class _Tree(NamedTuple):
+    parent: Tensor
+    definition: Tensor
+    repetition: Tensor
+
+
+def _tree(children: Tensor, repeated: Tensor) -> tuple[_Tree, Tensor]:
+    """Who stands in which group, of elements that come each before its children."""
+    rows = tf.size(children)
+    counts = tf.cast(children, tf.int64)
+    pending = 1 + tf.cumsum(counts - 1)  # elements still to come behind each
+    before = tf.concat([tf.ones([1], tf.int64), pending[:-1]], 0)
+    ok = (rows > 0) & (rows <= 2**15) & tf.reduce_all(before >= 1)
+    ok &= tf.equal(tf.concat([tf.zeros([1], tf.int64), pending], 0)[-1], 0)
+    groups = tf.cast(tf.where(counts > 0)[:, 0], tf.int32)
+    ok &= tf.cast(tf.size(groups), tf.int64) * tf.cast(rows, tf.int64) < 2**27
+    groups = tf.where(ok, groups, 0)[: tf.where(ok, tf.size(groups), 0)]
+    # An element's group is the last one before it with no more to come than before the element itself.
+    candidate = (groups[None] < tf.range(rows)[:, None]) & (tf.gather(before, groups)[None] <= before[:, None])
+    parent = tf.reduce_max(tf.where(candidate, groups[None], 0), axis=1)
+    parent = tf.maximum(parent, 0)
+
+    def level(own: Tensor) -> Tensor:
+        own = tf.where(tf.equal(tf.range(rows), 0), 0, own)
+
+        def up(total: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+            return total + tf.gather(own, at), tf.gather(parent, at)
+
+        shapes = (tf.TensorShape([None]), tf.TensorShape([None]))
+        return tf.while_loop(lambda _, at: tf.reduce_any(at > 0), up, (own, parent), shape_invariants=shapes)[0]
+
+    optional = tf.cast(~tf.equal(repeated, _REQUIRED), tf.int32)
+    return _Tree(parent, level(optional), level(tf.cast(tf.equal(repeated, _REPEATED), tf.int32))), ok
+
+
+def _names(tokens: Tokens, data: Tensor) -> Tensor:
+    """The elements' own names: string [elements]."""
+    where = tf.where(tf.equal(tokens.path, path_of(*_ELEMENT, 4)))[:, 0]
+    at, length = tf.gather(tokens.at, where), tf.cast(tf.gather(tokens.value, where), tf.int32)
+    _, positions = ranges(at, at + length)
+    return to_strings(tf.gather(tf.io.decode_raw(data, tf.uint8), positions), length)
+
+
+def _paths(names: Tensor, parent: Tensor) -> Tensor:
+    """Names with those of the groups around them."""
+
+    def up(path: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+        longer = tf.strings.join([tf.gather(names, at), path], ".")
+        return tf.where(at > 0, longer, path), tf.gather(parent, at)
+
+    shapes = (tf.TensorShape([None]), tf.TensorShape([None]))
+    return tf.while_loop(lambda _, at: tf.reduce_any(at > 0), up, (names, parent), shape_invariants=shapes)[0]
+
+
+def _lookup(values: dict[int, int], key: Tensor, otherwise: int = 0) -> Tensor:
+    full = [values.get(i, otherwise) for i in range(max(values) + 1)] + [otherwise]
+    key = tf.where((key < 0) | (key >= len(full)), len(full) - 1, key)
+    return tf.gather(tf.constant(full), key)
