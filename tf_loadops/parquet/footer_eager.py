@@ -15,7 +15,8 @@ _MAGIC, _ENCRYPTED = b"PAR1", b"PARE"
 _OPTIONAL, _REPEATED = 1, 2
 _MAP_LIKE = {1, 2}  # converted types MAP and MAP_KEY_VALUE
 _DEPTH = 64  # of groups in one another, so that a hostile schema's paths stay short
-_AGAIN = "The file is damaged, or cut short. Fetch or write it again."
+_DAMAGED = " The file is damaged, or was not written to its end: write it anew."
+_IS_ENCRYPTED = "the file is encrypted, which is not read. Write it without encryption."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,40 +85,39 @@ def read_leaves(path: str) -> list[Leaf]:
     if not bool(is_regular(where)):
         raise LoadError(no_file(where).numpy().decode())
     try:
-        footer = _footer_bytes(path)
+        footer, refused = _footer_bytes(path)
     except (tf.errors.OpError, OSError):
         raise LoadError(unreadable(where).numpy().decode()) from None
+    if refused:
+        raise LoadError(f"{path}: {refused}")
     try:
-        return _leaves(parse_struct(footer))
+        fields = parse_struct(footer)
+        if 8 not in fields:
+            return _leaves(fields)
     except (MalformedError, KeyError, TypeError, AttributeError) as error:
         what = str(error) if isinstance(error, MalformedError) else "a part is missing, or not of the type expected"
-        raise LoadError(f"{path}: the footer is malformed: {what}. {_AGAIN}") from None
+        raise LoadError(f"{path}: its footer cannot be read: it is malformed: {what}.{_DAMAGED}") from None
+    raise LoadError(f"{path}: {_IS_ENCRYPTED}")
 
 
-def _footer_bytes(path: str) -> bytes:
+def _footer_bytes(path: str) -> tuple[bytes, str]:
+    """The footer, or why there is none, in the words of the reader in the graph."""
     with tf.io.gfile.GFile(path, "rb") as file:
         size = file.size()
-        head = file.read(min(size, 12))
-        if _ENCRYPTED in (head[:4], _tail(file, size)[4:]):
-            raise LoadError(
-                f"{path}: the footer is encrypted (the file begins or ends with PARE). Write the file without "
-                "encryption."
-            )
-        if not head.startswith(_MAGIC):
-            raise LoadError(
-                f"{path}: no Parquet file: it begins with {repr(head)[1:]} instead of PAR1. Give the path of a Parquet "
-                "file."
-            )
-        tail = _tail(file, size)
+        head, tail = file.read(min(size, 4)), _tail(file, size)
+        if _ENCRYPTED in (head, tail[4:]):
+            return b"", _IS_ENCRYPTED
+        if not size:
+            return b"", "the file is empty, and no Parquet file."
+        if head != _MAGIC:
+            return b"", "the file is no Parquet file: it does not begin with the bytes PAR1. Check the path."
         if size < 12 or not tail.endswith(_MAGIC):
-            raise LoadError(f"{path}: a Parquet file ends with PAR1, and this one does not. {_AGAIN}")
+            return b"", f"the file begins as Parquet but does not end so.{_DAMAGED}"
         length = int.from_bytes(tail[:4], "little")
         if not 0 < length <= size - 12:
-            raise LoadError(
-                f"{path}: a footer of {length} bytes does not fit into the file, which has {size} bytes. {_AGAIN}"
-            )
+            return b"", f"its footer is said to have {length} bytes, and the file has {size}.{_DAMAGED}"
         file.seek(size - 8 - length)
-        return file.read(length)
+        return file.read(length), ""
 
 
 def _tail(file: Any, size: int) -> bytes:
