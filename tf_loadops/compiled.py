@@ -55,14 +55,18 @@ def xla() -> bool:
     return _xla
 
 
-def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = (), now: bool = False) -> Any:
+def call(
+    function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = (), now: bool = False,
+    as_written: bool | None = None,
+) -> Any:
     """Calls a graph function, traced once in a process; eagerly, op by op until a graph has become worth its price.
 
     Args:
       function: a module-level function of the tensors, followed by `static`.
       *tensors: tensors of known rank.
       static: what the graph depends on besides.
-      now: whether there is so much to do that an eager caller wants the graph at once, and TensorFlow's optimiser pays.
+      now: whether there is so much to do that an eager caller wants the graph at once.
+      as_written: whether the graph is kept from TensorFlow's optimiser; by default it is unless `now`.
 
     Returns:
       What the function returns.
@@ -72,7 +76,7 @@ def call(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable,
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
     with _building:  # or threads that come here together would all build it
         graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal
-    return graph(*tensors) if now else _called(graph, tensors)
+    return _called(graph, tensors) if (not now if as_written is None else as_written) else graph(*tensors)
 
 
 def program(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = ()) -> Any:

@@ -11,20 +11,22 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.littleendian import byte_at, word_at, words_of
 from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, first_bit, repeat, u64
 from tf_loadops.compiled import call, program
 
 Tensor = Any
 
-BUCKETS = (8 << 10, 512 << 10, 64 << 20)
-"""Sizes in bytes that structs are padded to, so that few shapes are compiled."""
+WINDOW = 8 << 10
+"""Bytes of a struct that is read without compiling another program; page headers and small footers have fewer."""
 
+_LARGER = (512 << 10, 64 << 20)  # what longer structs are padded to, so that few shapes are compiled
 _A_VALUE = 4  # bytes of a struct for which there is room for one value
-_DEPTH = 24  # of structs and lists in each other; Parquet's own have 9
+_DEPTH = 16  # of structs and lists in each other; Parquet's own have 9
 _STEP = 6  # bits of a path that a field id takes
 _OTHER = 2**_STEP - 1  # stands for all ids from here on, none of which Parquet has
-_BOOL_TRUE, _BOOL_FALSE, _BYTE, _I16, _I64, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 4, 6, 7, 8, 9, 10, 12
+_SPARE = 16  # bytes read behind the last one
+_TRUE, _FALSE, _BYTE, _I16, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12
+_NO_INTEGER = 2**63 - 1  # stands for those of nine bytes and more
 
 
 class Tokens(NamedTuple):
@@ -32,11 +34,11 @@ class Tokens(NamedTuple):
 
     Attributes:
       path: int64 [values], what `path_of` gives for the value's field ids.
-      value: int64 [values]: an integer, a bool as 0 or 1, a double's bits, the length of a binary, the size of a list; 0
-        where a struct begins.
+      value: int64 [values]: an integer, a bool as 0 or 1, the length of a binary, the size of a list, else 0.
       at: int32 [values], where its bytes begin, for a binary those of its content.
       end: int32 scalar, where the struct ends.
       ok: bool scalar; if False, there are no values: the struct is malformed, goes on behind `data`, or is too large.
+      watched: int64 [WATCHED], the last value of each of these paths, -1 where there is none.
     """
 
     path: Tensor
@@ -44,6 +46,7 @@ class Tokens(NamedTuple):
     at: Tensor
     end: Tensor
     ok: Tensor
+    watched: Tensor
 
 
 def path_of(*ids: int) -> int:
@@ -52,6 +55,12 @@ def path_of(*ids: int) -> int:
     for number in ids:
         path = path << _STEP | number
     return path
+
+
+# The fields of a PageHeader that are read. Footers need none of them, but one program serves both.
+WATCHED = (
+    (1,), (2,), (3,), (5, 1), (5, 2), (5, 3), (7, 1), (7, 2), (8, 1), (8, 4), (8, 5), (8, 6), (8, 7),
+)
 
 
 def read_struct(data: Tensor) -> Tokens:
@@ -70,24 +79,7 @@ def read_struct(data: Tensor) -> Tokens:
 
     Source: the Thrift compact protocol, doc/specs/thrift-compact-protocol.md of Apache Thrift.
     """
-    return Tokens(*call(_read, data, static=(0,), now=True))
-
-
-def _read(data: Tensor, bucket: int) -> tuple[Tensor, ...]:
-    """Tries one bucket after another: few structs need more than the first."""
-    size = tf.strings.length(data)
-    room = BUCKETS[bucket]
-    words = words_of(tf.strings.substr(data, 0, room), room + 16)
-    found, count, end, ok = program(_walk, words, tf.minimum(size, room))
-
-    def result() -> tuple[Tensor, ...]:
-        values = found[: tf.where(ok, count, 0)]
-        parts = (values[:, 0], values[:, 1], tf.cast(values[:, 2], tf.int32), end, ok)
-        return tuple(map(tf.identity, parts))
-
-    if bucket + 1 == len(BUCKETS):
-        return result()
-    return tf.cond(ok | (size <= room // _A_VALUE), result, lambda: call(_read, data, static=(bucket + 1,), now=True))
+    return Tokens(*call(_read, data, now=True, as_written=True))
 
 
 def table(tokens: Tokens, row: Tensor, rows: Tensor, paths: Sequence[Sequence[int]]) -> Tensor:
@@ -102,8 +94,8 @@ def table(tokens: Tokens, row: Tensor, rows: Tensor, paths: Sequence[Sequence[in
     Returns:
       int64 [rows, paths]: the values, and -1 where there is none.
     """
-    hits = tf.equal(tokens.path[:, None], tf.constant([path_of(*path) for path in paths], tf.int64)) & (row >= 0)[:, None]
-    where = tf.where(hits)
+    wanted = tf.constant([path_of(*path) for path in paths], tf.int64)
+    where = tf.where(tf.equal(tokens.path[:, None], wanted) & (row >= 0)[:, None])
     at = tf.stack([tf.cast(tf.gather(row, where[:, 0]), tf.int64), where[:, 1]], 1)
     empty = tf.fill([rows, len(paths)], tf.constant(-1, tf.int64))
     return tf.tensor_scatter_nd_update(empty, at, tf.gather(tokens.value, where[:, 0]))
@@ -113,13 +105,31 @@ def member(tokens: Tokens, row: Tensor, rows: Tensor, path: Sequence[int]) -> Te
     """The id of the field that a union at this path has set: int32 [rows], -1 where there is no such union."""
     below = tf.equal(SHR(tokens.path, tf.constant(_STEP, tf.int64)), path_of(*path)) & (row >= 0)
     where = tf.where(below)
-    ids = tf.cast(AND(tf.gather(tokens.path, where[:, 0]), _OTHER), tf.int32)
-    return tf.tensor_scatter_nd_update(tf.fill([rows], -1), tf.cast(tf.gather(row, where), tf.int32), ids)
+    ids = tf.cast(AND(tf.gather(tokens.path, where[:, 0]), 2**_STEP - 1), tf.int32)
+    return tf.tensor_scatter_nd_update(tf.fill([rows], -1), tf.gather(row, where), ids)
 
 
 def ordinal(tokens: Tokens, *path: int) -> Tensor:
     """How many values of a path stand up to each value, less one: the row that it belongs to, int32 [values]."""
     return tf.cumsum(tf.cast(tf.equal(tokens.path, path_of(*path)), tf.int32)) - 1
+
+
+def _read(data: Tensor) -> tuple[Tensor, ...]:
+    size = tf.strings.length(data)
+
+    def attempt(room: Tensor) -> tuple[Tensor, ...]:
+        padded = tf.io.decode_raw(tf.strings.substr(data, 0, room), tf.uint8, fixed_length=room + _SPARE)
+        found, count, end, ok, watched = program(_walk, padded, tf.minimum(size, room))
+        return tf.ensure_shape(found, [None, 3]), count, end, ok, watched
+
+    def longer() -> tuple[Tensor, ...]:
+        return attempt(tf.where(size <= _LARGER[0] // 2, *_LARGER))
+
+    first = attempt(tf.constant(WINDOW))
+    # Few are longer; one that fits and is wrong would be as wrong in a larger buffer, unless it has very many values.
+    found, count, end, ok, watched = tf.cond(first[3] | (size <= WINDOW // _A_VALUE), lambda: first, longer)
+    values = found[: tf.where(ok, count, 0)]
+    return values[:, 0], values[:, 1], tf.cast(values[:, 2], tf.int32), end, ok, watched
 
 
 class _State(NamedTuple):
@@ -129,95 +139,97 @@ class _State(NamedTuple):
     frames: Tensor
     count: Tensor
     found: Tensor
+    watched: Tensor
     ok: Tensor
 
 
-def _walk(words: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    most = (words.shape[0] - 2) * 8 // _A_VALUE
-    rows = tf.range(_DEPTH, dtype=tf.int64)[:, None]
+def _walk(data: Tensor, size: Tensor) -> tuple[Tensor, ...]:
+    last = tf.size(data) - 8
+    most = (tf.size(data) - _SPARE) // _A_VALUE
+    depths = tf.range(_DEPTH)[:, None]
+    paths = tf.constant([path_of(*path) for path in WATCHED], tf.int64)
+
+    def word(at: Tensor) -> Tensor:
+        """The eight bytes from `at` on, the first one lowest."""
+        # A slice at a computed place would have XLA compile anew for each size.
+        return tf.bitcast(tf.gather(data, tf.clip_by_value(at, 0, last) + tf.range(8)), tf.uint64)
 
     def goes_on(s: _State) -> Tensor:
         return s.ok & (s.depth >= 0) & (s.count < most)
 
     def step(s: _State) -> _State:
-        frame = tf.gather(s.frames, s.depth)
-        last, left, inner, above = frame[0], frame[1], frame[2], frame[3]
+        last_id, left, inner, above = tf.unstack(tf.gather(s.frames, s.depth))
         in_list = left >= 0
-        head = byte_at(words, s.at)
-        # A field's header holds its type, and how much its id exceeds the last one; 0 there means that the id follows.
-        long = ~in_list & (head > 0) & (head < 16)
-        number, long_size = _varint(words, s.at + 1)
-        number = tf.where(long, _signed(number), last + SHR(head, 4))
-        kind = tf.where(in_list, inner, AND(head, 15))
-        stops = ~in_list & tf.equal(head, 0)
+        # A field's header holds its type, and how much its id exceeds the last one; if that is 0, the id follows.
+        head = word(s.at)
+        first = tf.bitcast(AND(head, u64(255)), tf.int64)
+        long = ~in_list & (first > 0) & (first < 16)
+        spelled, width = _varint(SHR(head, u64(8)), u64(0))
+        number = tf.where(long, SHR(spelled, _c(1)), last_id + SHR(first, _c(4)))
+        stops = ~in_list & tf.equal(first, 0)
         ends = stops | tf.equal(left, 0)
-        start = s.at + tf.where(in_list, 0, 1) + tf.where(long, long_size, 0)
-        ok = (~long | ((number > last) & (number < 2**15))) & (start <= size)  # in the order of ids, as all write them
+        kind = tf.where(in_list, inner, AND(first, 15))
+        start = s.at + tf.where(in_list, 0, tf.where(long, 1 + width, 1))
+        # Ids are 16-bit and, as written by all, rise; in the zigzag order positive ones are even.
+        ok = ~long | ((width <= 3) & tf.equal(AND(spelled, 1), 0) & (number > last_id))
 
-        is_list, is_struct = (kind >= _LIST) & (kind <= _SET), tf.equal(kind, _STRUCT)
+        is_list, is_struct = tf.equal(kind, _LIST) | tf.equal(kind, _SET), tf.equal(kind, _STRUCT)
         is_integer, is_binary = (kind >= _I16) & (kind <= _I64), tf.equal(kind, _BINARY)
-        is_bool = kind <= _BOOL_FALSE
-        first = byte_at(words, start)
-        wide = is_list & (first >= 0xF0)
-        number_at = start + tf.where(is_list, 1, 0)
-        written, written_size = _varint(words, number_at)
-        ok &= (kind > 0) & (kind <= _STRUCT) & ~tf.equal(kind, 11) & (written_size <= 10)  # 11 is a map
-        length = tf.where(is_list & ~wide, SHR(first, 4), written)
-        ok &= ~(is_list | is_binary) | ((length >= 0) & (length <= tf.cast(size, tf.int64)))
-        content = number_at + tf.where(is_integer | is_binary | wide, written_size, 0)
-        plain = tf.where(is_bool & ~in_list | is_struct, 0, tf.where(tf.equal(kind, _DOUBLE), 8, 1))
-        skip = tf.where(is_integer | is_list, 0, tf.where(is_binary, tf.cast(length, tf.int32), plain))
-        after = content + skip
-        value = tf.where(is_integer, _signed(written), tf.where(is_binary | is_list, length, 0))
-        truth = tf.where(in_list, first, tf.cast(kind, tf.int64))
-        value = tf.where(is_bool, tf.cast(tf.equal(truth, _BOOL_TRUE), tf.int64), value)
-        small = tf.where(first > 127, first - 256, first)
-        value = tf.where(tf.equal(kind, _BYTE), small, value)
-        value = tf.where(tf.equal(kind, _DOUBLE), tf.bitcast(word_at(words, start), tf.int64), value)
+        is_bool = kind <= _FALSE
+        body = word(start)
+        byte = tf.bitcast(AND(body, u64(255)), tf.int64)
+        wide = is_list & (byte >= 0xF0)
+        written, length = _varint(tf.where(is_list, SHR(body, u64(8)), body), word(start + 8))
+        many = tf.where(is_list & ~wide, SHR(byte, _c(4)), written)
+        counted = is_list | is_binary
+        ok &= (kind > 0) & (kind <= _STRUCT) & ~tf.equal(kind, _MAP) & (~is_integer | (length <= 10))
+        ok &= ~counted | ((many >= 0) & (many <= tf.cast(size, tf.int64)) & (length <= 7))
+        content = start + tf.where(is_list, 1, 0) + tf.where(is_integer | is_binary | wide, length, 0)
+        fixed = tf.where(is_struct | is_list | is_integer | (is_bool & ~in_list), 0, tf.where(tf.equal(kind, _DOUBLE), 8, 1))
+        after = content + tf.where(is_binary, tf.cast(many, tf.int32), fixed)
+        signed = tf.where(length > 8, _c(_NO_INTEGER), XOR(SHR(written, _c(1)), -AND(written, 1)))
+        truth = tf.where(in_list, byte, kind)
+        value = tf.where(is_integer, signed, tf.where(counted, many, tf.where(is_bool, truth, byte)))
+        value = tf.where(is_bool, tf.cast(tf.equal(truth, _TRUE), tf.int64), tf.where(is_struct, _c(0), value))
         ok = ends | (ok & (after <= size))
 
-        path = OR(SHL(above, tf.constant(_STEP, tf.int64)), tf.where(in_list, tf.zeros_like(number), tf.minimum(number, _OTHER)))
+        path = OR(SHL(above, _c(_STEP)), tf.where(in_list, _c(0), tf.minimum(number, _OTHER)))
         opens = ~ends & (is_list | is_struct)
         ok &= ~opens | (s.depth + 1 < _DEPTH)
-        depth = s.depth + tf.where(ends, -1, tf.where(opens, 1, 0))
-        here = tf.stack([number, tf.where(in_list, left - 1, -1), inner, above])
-        frames = tf.where(tf.equal(rows, tf.cast(s.depth, tf.int64)), here, s.frames)
-        inside = tf.stack([tf.zeros_like(length), tf.where(is_list, length, -1), AND(first, 15), path])
-        below = opens & tf.equal(rows, tf.cast(s.depth, tf.int64) + 1)
-        frames = tf.where(below, inside, frames)
-        found = s.found.write(s.count, tf.stack([path, value, tf.cast(content, tf.int64)]))
+        here = tf.stack([number, tf.where(in_list, left - 1, left), inner, above])
+        inside = tf.stack([_c(0), tf.where(is_list, many, _c(-1)), AND(byte, 15), path])
+        frames = tf.where(tf.equal(depths, s.depth), here, s.frames)
+        frames = tf.where(opens & tf.equal(depths, s.depth + 1), inside, frames)
         return _State(
-            tf.where(ends, s.at + tf.where(stops, 1, 0), after), depth, frames,
-            s.count + tf.where(ends, 0, 1), found, ok,
+            tf.where(ends, s.at + tf.where(stops, 1, 0), after),
+            s.depth + tf.where(ends, -1, tf.where(opens, 1, 0)),
+            frames,
+            s.count + tf.where(ends, 0, 1),
+            s.found.write(s.count, tf.stack([path, value, tf.cast(content, tf.int64)])),
+            tf.where(tf.equal(paths, path) & ~ends, value, s.watched),
+            ok,
         )
 
     root = tf.constant([[0, -1, 0, 0]] * _DEPTH, tf.int64)
     found = tf.TensorArray(tf.int64, most, element_shape=[3])
-    state = _State(tf.constant(0), tf.constant(0), root, tf.constant(0), found, tf.constant(True))
-    end = _State(*tf.while_loop(lambda *s: goes_on(_State(*s)), lambda *s: tuple(step(_State(*s))), tuple(state)))
-    return end.found.stack(), end.count, end.at, end.ok & (end.depth < 0) & (end.at <= size)
+    watched = tf.fill([len(WATCHED)], _c(-1))
+    state = (tf.constant(0), tf.constant(0), root, tf.constant(0), found, watched, tf.constant(True))
+    end = _State(*tf.while_loop(lambda *s: goes_on(_State(*s)), lambda *s: tuple(step(_State(*s))), state))
+    return end.found.stack(), end.count, end.at, end.ok & (end.depth < 0) & (end.at <= size), end.watched
 
 
-def _varint(words: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-    """A varint of up to ten bytes: int64, and the number of its bytes; more than ten where it is longer."""
-    word, more = word_at(words, at), word_at(words, at + 8)
+def _c(value: int) -> Tensor:
+    return tf.constant(value, tf.int64)
+
+
+def _varint(word: Tensor, more: Tensor) -> tuple[Tensor, Tensor]:
+    """A varint: int64, of up to eight bytes, and the number of its bytes; more than ten where it is longer."""
     stops = AND(NOT(word), u64(repeat(0x80)))
     long = tf.equal(stops, u64(0))
-    bits = tf.where(long, u64(64), first_bit(tf.where(long, u64(0x80), stops)) + u64(8))  # of the bytes that count
+    bits = first_bit(OR(stops, tf.where(long, u64(2**63), u64(0)))) + u64(8)  # of the bytes that count
     pairs = AND(word, SHR(u64(repeat(0x7F)), u64(64) - bits))
     pairs = OR(AND(pairs, u64(0x007F007F007F007F)), SHR(AND(pairs, u64(0x7F007F007F007F00)), u64(1)))
     fours = OR(AND(pairs, u64(0x00003FFF00003FFF)), SHR(AND(pairs, u64(0x3FFF00003FFF0000)), u64(2)))
     value = OR(AND(fours, u64(0x0FFFFFFF)), SHR(AND(fours, u64(0x0FFFFFFF00000000)), u64(4)))
-    ninth, tenth = AND(more, u64(0x7F)), AND(SHR(more, u64(8)), u64(0xFF))
-    nine = tf.equal(AND(more, u64(0x80)), u64(0))
-    value = tf.where(long, OR(value, SHL(ninth, u64(56))), value)
-    value = tf.where(long & ~nine, OR(value, SHL(tenth, u64(63))), value)
-    too_long = ~nine & (tenth > u64(1))
-    size = tf.where(long, tf.where(nine, 9, tf.where(too_long, 99, 10)), tf.cast(SHR(bits, u64(3)), tf.int32))
-    return tf.bitcast(value, tf.int64), size
-
-
-def _signed(value: Tensor) -> Tensor:
-    """Undoes the zigzag order 0, -1, 1, -2, …"""
-    word = tf.bitcast(value, tf.uint64)
-    return tf.bitcast(XOR(SHR(word, u64(1)), u64(0) - AND(word, u64(1))), tf.int64)
+    nine = tf.where(tf.equal(AND(more, u64(0x80)), u64(0)), 9, tf.where(tf.equal(AND(more, u64(0x8000)), u64(0)), 10, 11))
+    return tf.bitcast(value, tf.int64), tf.where(long, nine, tf.cast(SHR(bits, u64(3)), tf.int32))

@@ -1,0 +1,174 @@
+"""A column chunk: its pages one after another, as the values of one dtype."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tf_loadops.compiled import call, in_flight
+from tf_loadops.parquet import codecs
+from tf_loadops.parquet.levels import read_levels, spread
+from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
+from tf_loadops.parquet.values import ENCODINGS, PLAIN, UNKNOWN, Column, Values, no_values, read_values
+
+Tensor = Any
+
+# What is wrong with a chunk.
+OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT = range(7)
+# What a row has.
+PRESENT, MISSING, OUT_OF_RANGE = range(3)
+
+
+class Chunk(NamedTuple):
+    """The rows of a column chunk.
+
+    Attributes:
+      values: [rows] of the dtype; anything where there is none.
+      states: uint8 [rows], PRESENT, MISSING or OUT_OF_RANGE.
+      trouble: int32 scalar, OK or what is wrong; there are no rows then.
+      page: int32 scalar, the page that it is wrong with, from 0.
+      encoding: int32 scalar, that page's encoding.
+    """
+
+    values: Tensor
+    states: Tensor
+    trouble: Tensor
+    page: Tensor
+    encoding: Tensor
+
+
+def read_chunk(
+    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, column: Column, dtype: str
+) -> Chunk:
+    """Reads a column chunk.
+
+    Args:
+      file: string scalar, the whole file.
+      start: int32 scalar, where its first page begins.
+      end: int32 scalar, where the pages of the file end.
+      count: int32 scalar, how many rows it has.
+      codec: int32 scalar, a CompressionCodec that is `codecs.readable`.
+      column: what it is of, `values.readable` as the dtype.
+      dtype: the dtype.
+
+    Returns:
+      The chunk.
+    """
+    return Chunk(*call(_read, file, start, end, count, codec, *column, static=(dtype,), now=True, as_written=True))
+
+
+def _read(
+    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, kind: Tensor, width: Tensor,
+    scale: Tensor, definition: Tensor, dtype: str,
+) -> tuple[Tensor, ...]:
+    column = Column(kind, width, scale, definition)
+
+    def goes_on(i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, *_: Any) -> Tensor:
+        return (done < count) & tf.equal(trouble, OK)
+
+    def step(
+        i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, values: Any,
+        states: Any,
+    ) -> Any:
+        page = read_page(file, at, end)
+        is_data = tf.equal(page.type, DATA) | tf.equal(page.type, DATA_V2)
+        is_dictionary = tf.equal(page.type, DICTIONARY)
+        rows = tf.where(is_data & page.ok, page.values, 0)
+        too_many = rows > count - done
+        wrong = tf.where(page.ok, tf.where(too_many, BAD_COUNT, OK), BAD_HEADER)
+        # Of nothing more can be read than there is.
+        page = page._replace(values=tf.where(tf.equal(wrong, OK), page.values, 0))
+        way = tf.where(~tf.equal(wrong, OK), 0, tf.where(is_data, 1, tf.where(is_dictionary, 2, 0)))
+
+        def nothing() -> tuple[Tensor, ...]:
+            return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *dictionary, wrong
+
+        def data() -> tuple[Tensor, ...]:
+            part, state, found = _data(file, page, codec, column, dictionary, dtype)
+            return part, state, *dictionary, found
+
+        def entries() -> tuple[Tensor, ...]:
+            body, fine = _body(file, page, codec)
+            plain = tf.equal(page.encoding, 0) | tf.equal(page.encoding, 2)
+            read = read_values(
+                body, tf.constant(0), tf.where(fine, page.values, 0), tf.constant(PLAIN), column, no_values(dtype), dtype
+            )
+            found = _first((~fine, BAD_COMPRESSION), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
+            return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found
+
+        part, state, *read, found = tf.switch_case(way, [nothing, data, entries])
+        part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
+        dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
+        return (
+            i + 1, page.at + page.size, done + rows, dictionary, found, page.encoding,
+            values.write(i, part), states.write(i, state),
+        )
+
+    arrays = [
+        tf.TensorArray(kind, 0, dynamic_size=True, element_shape=[None], infer_shape=False)
+        for kind in (dtype, tf.uint8)
+    ]
+    zero = tf.constant(0)
+    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, *arrays)
+    one, many = tf.TensorShape([]), tf.TensorShape([None])
+    shapes = (one, one, one, Values(many, many, one), one, one, *[tf.TensorShape(None)] * 2)
+    pages, _, _, _, trouble, encoding, values, states = tf.while_loop(
+        goes_on, step, state, shape_invariants=shapes, parallel_iterations=in_flight()
+    )
+
+    def joined() -> tuple[Tensor, Tensor]:
+        return tf.ensure_shape(values.concat(), [None]), tf.ensure_shape(states.concat(), [None])
+
+    none = lambda: (tf.zeros([0], dtype), tf.zeros([0], tf.uint8))  # noqa: E731
+    all_values, all_states = tf.cond(tf.equal(trouble, OK) & (pages > 0), joined, none)
+    return all_values, all_states, trouble, pages - 1, encoding
+
+
+def _data(
+    file: Tensor, page: Page, codec: Tensor, column: Column, dictionary: Values, dtype: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The rows of a data page: their values and states, and what is wrong."""
+    body, fine = _body(file, page, codec)
+    levels = read_levels(file, page, body, column.definition)
+    known = max(ENCODINGS) + 1
+    codes = tf.constant([ENCODINGS.get(i, UNKNOWN) for i in range(known)] + [UNKNOWN])
+    encoding = tf.gather(codes, tf.where((page.encoding < 0) | (page.encoding > known), known, page.encoding))
+    present = tf.where(fine & levels.ok, levels.present, 0)
+    read = read_values(body, levels.behind, present, encoding, column, dictionary, dtype)
+    # Without a value there is nothing to be wrong with.
+    unread = ~read.ok & (present > 0)
+    unknown = tf.equal(encoding, UNKNOWN) & (present > 0)
+    wrong = _first((~fine, BAD_COMPRESSION), (~levels.ok, BAD_LEVELS), (unknown, BAD_ENCODING), (unread, BAD_VALUES))
+
+    def full() -> tuple[Tensor, Tensor]:
+        return read.values, tf.cast(read.bad, tf.uint8) * OUT_OF_RANGE
+
+    def gaps() -> tuple[Tensor, Tensor]:
+        states = tf.cast(read.bad, tf.uint8) * OUT_OF_RANGE
+        empty = tf.zeros([], dtype) if dtype != "string" else tf.constant("")
+        return spread(read.values, levels.valid, empty), spread(states, levels.valid, tf.constant(MISSING, tf.uint8))
+
+    def none() -> tuple[Tensor, Tensor]:
+        return tf.zeros([0], dtype), tf.zeros([0], tf.uint8)
+
+    way = tf.where(~tf.equal(wrong, OK), 0, tf.where(levels.complete, 1, 2))
+    values, states = tf.switch_case(way, [none, full, gaps])
+    return values, states, wrong
+
+
+def _body(file: Tensor, page: Page, codec: Tensor) -> tuple[Tensor, Tensor]:
+    """What is compressed of a page, decompressed, and whether that went well."""
+    levels = page.repetition + page.definition
+    body = tf.strings.substr(file, page.at + levels, page.size - levels)
+    size = page.decompressed - levels
+    codec = tf.where(tf.equal(page.compressed, 0), codecs.NONE, codec)
+    return codecs.decompress(body, codec, size)
+
+
+def _first(*checks: tuple[Tensor, int]) -> Tensor:
+    """The code of the first check that holds, or OK."""
+    found = tf.constant(OK)
+    for holds, code in reversed(checks):
+        found = tf.where(holds, code, found)
+    return found

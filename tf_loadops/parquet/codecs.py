@@ -1,0 +1,119 @@
+"""Decompression of pages, with ops that every TensorFlow has.
+
+TensorFlow has no op for Snappy by itself, but tf.data compresses elements with it, and an element can be written down
+by hand: as the protocol buffer of a variant tensor around that of a `CompressedElement`. The op that decompresses it
+checks the stream and its length.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import tensorflow as tf
+
+from tf_loadops.bytesops.swar import AND, SHL, SHR
+from tf_loadops.parquet.lz4 import hadoop_lz4, lz4_block
+from tf_loadops.paths import attempt
+
+Tensor = Any
+
+NAMES = ("none", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz4_raw")
+NONE, SNAPPY, GZIP, LZO, BROTLI, LZ4, ZSTD, LZ4_RAW = range(8)
+
+_ELEMENT = b"tensorflow.data.CompressedElement"
+_ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
+
+
+def readable(codec: Tensor) -> Tensor:
+    """Whether this TensorFlow decompresses a codec: bool, of the shape of `codec`, an int."""
+    known = [True, True, True, False, False, True, has_zstd(), True, False]
+    codec = tf.cast(codec, tf.int32)
+    return tf.gather(tf.constant(known), tf.where((codec < 0) | (codec > LZ4_RAW), len(known) - 1, codec))
+
+
+def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Decompresses a page.
+
+    Args:
+      data: string scalar.
+      codec: int32 scalar, a CompressionCodec that is `readable`.
+      size: int32 scalar, how many bytes it has decompressed.
+
+    Returns:
+      The bytes, a string scalar, and a bool scalar: whether they are what was compressed, and of that size.
+
+    Source: parquet.thrift, CompressionCodec; Compression.md of the Parquet format.
+    """
+    ways = [
+        lambda: (data, tf.constant(True)),
+        lambda: _snappy(data, size),
+        lambda: attempt(lambda value: tf.io.decode_compressed(value, "GZIP"), data),
+        lambda: lz4_block(data, size),
+        lambda: hadoop_lz4(data, size),
+        lambda: _zstd(data, size) if has_zstd() else (data, tf.constant(False)),
+    ]
+    way = tf.gather(tf.constant([0, 1, 2, 5, 5, 4, 5, 3]), codec)
+    way = tf.where(tf.equal(size, 0), 0, way)  # nothing, compressed or not
+    result, ok = tf.switch_case(way, ways)
+    return result, ok & (tf.equal(tf.strings.length(result), size) | tf.equal(size, 0))
+
+
+def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    length = tf.strings.length(data)
+    # No three bytes of Snappy stand for more than 64, so nobody need find room for more.
+    possible = size <= 22 * length
+    # As in tensor.proto and dataset.proto of TensorFlow: each message in its length and its type.
+    component = 11
+    element = 6 + length + 2 + component
+    variant = 2 + len(_ELEMENT) + 6 + element
+    sizes = _varints(tf.stack([variant + 5, variant, element, length, size]))
+    proto = tf.strings.join([
+        b"\x08\x15\x12\x00\x22", sizes[0], sizes[1], b"\x0a", bytes([len(_ELEMENT)]), _ELEMENT,
+        b"\x12", sizes[2], b"\x0a", sizes[3], data,
+        b"\x12", bytes([component]), b"\x08\x07\x12\x00\x22\x05", sizes[4],
+    ])
+    return attempt(_uncompress, tf.where(possible, proto, ""))
+
+
+def _uncompress(proto: Tensor) -> Tensor:
+    element = tf.io.parse_tensor(proto, tf.variant)
+    shape = [tf.TensorShape([])]
+    return tf.raw_ops.UncompressElement(compressed=element, output_types=[tf.string], output_shapes=shape)[0]
+
+
+def _varints(numbers: Tensor) -> Tensor:
+    """Numbers below 2 ** 31 as varints of five bytes each, which is longer than need be, and allowed."""
+    groups = tf.bitwise.right_shift(numbers[:, None], tf.constant([0, 7, 14, 21, 28]))
+    digits = tf.bitwise.bitwise_and(groups, 127) + tf.constant([128, 128, 128, 128, 0])
+    return tf.strings.reduce_join(tf.gather(tf.constant([bytes([i]) for i in range(256)]), digits), axis=1)
+
+
+@functools.lru_cache(maxsize=1)
+def has_zstd() -> bool:
+    """Whether `decode_compressed` knows Zstandard: from TensorFlow 2.21 on, or a release before it."""
+    with tf.init_scope():
+        frame = tf.constant(_ZSTD_FRAME + b"\x20\x01\x09\x00\x00a")
+        try:
+            return tf.io.decode_compressed(frame, "ZSTD").numpy() == b"a"
+        except (tf.errors.OpError, ValueError):
+            return False
+
+
+def _zstd(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Frames that say how much they hold: TensorFlow makes room for it, so it is compared before.
+
+    Source: RFC 8878, section 3.1.1.1.
+    """
+    head = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 0, 18), tf.uint8, fixed_length=18), tf.int64)
+    flags = tf.cast(head[4], tf.int32)
+    single = AND(SHR(flags, 5), 1)
+    at = 5 + (1 - single) + tf.gather(tf.constant([0, 1, 2, 4]), AND(flags, 3))
+    kind = SHR(flags, 6)
+    width = tf.where(tf.equal(kind, 0), single, SHL(1, kind))
+    digits = tf.where(tf.range(8) < width, tf.gather(head, tf.minimum(at + tf.range(8), 17)), 0)
+    held = tf.reduce_sum(digits[:4] * tf.constant([1, 2**8, 2**16, 2**24], tf.int64))
+    held += tf.cast(tf.where(tf.equal(kind, 1), 256, 0), tf.int64)
+    ok = tf.equal(tf.strings.substr(data, 0, 4), _ZSTD_FRAME) & (width > 0) & tf.equal(held, tf.cast(size, tf.int64))
+    ok &= tf.reduce_all(tf.equal(digits[4:], 0))
+    return attempt(lambda value: tf.io.decode_compressed(value, "ZSTD"), tf.where(ok, data, ""))
