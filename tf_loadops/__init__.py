@@ -8,9 +8,11 @@ from tf_loadops.infer import infer_schema as infer_schema
 from tf_loadops.layers.csv import CSVDataLoader as CSVDataLoader
 from tf_loadops.layers.csv import PreprocessingDataLoader as PreprocessingDataLoader
 from tf_loadops.layers.lookup import SQLiteLookup as SQLiteLookup
+from tf_loadops.layers.parquet import ParquetDataLoader as ParquetDataLoader
 from tf_loadops.layers.postgres_lookup import PostgresLookup as PostgresLookup
 from tf_loadops.layers.sql import DatabaseDataLoader as DatabaseDataLoader
 from tf_loadops.layers.standardize import Standardize as Standardize
+from tf_loadops.parquet.reader import read_parquet as read_parquet
 from tf_loadops.schema import Column as Column
 from tf_loadops.schema import Dialect as Dialect
 from tf_loadops.schema import Schema as Schema
