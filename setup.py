@@ -11,7 +11,10 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tf_loadops/version.py").
 # xdist 3.8 cannot group tests under pytest 9.
 # What runs the test suite: tests/ imports nothing outside these and the base dependencies.
 POSTGRES = ["psycopg[binary]>=3.1", "pyarrow>=14"]
-TEST = ["pytest>=8,<9", "pytest-xdist>=3.6", "hypothesis>=6.100", "pandas>=2", "setuptools>=64", "wheel", *POSTGRES]
+TEST = [
+    "pytest>=8,<9", "pytest-xdist>=3.6", "hypothesis>=6.100", "pandas>=2", "polars>=1", "duckdb>=1", "setuptools>=64",
+    "wheel", *POSTGRES,
+]  # fmt: skip
 
 setup(
     name="tf-loadops",

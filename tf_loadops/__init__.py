@@ -8,6 +8,7 @@ from tf_loadops.infer import infer_schema as infer_schema
 from tf_loadops.layers.csv import CSVDataLoader as CSVDataLoader
 from tf_loadops.layers.csv import PreprocessingDataLoader as PreprocessingDataLoader
 from tf_loadops.layers.lookup import SQLiteLookup as SQLiteLookup
+from tf_loadops.layers.parquet import ParquetDataLoader as ParquetDataLoader
 from tf_loadops.layers.postgres_lookup import PostgresLookup as PostgresLookup
 from tf_loadops.layers.sql import DatabaseDataLoader as DatabaseDataLoader
 from tf_loadops.layers.standardize import Standardize as Standardize

@@ -54,13 +54,13 @@ def _parser() -> argparse.ArgumentParser:
 
     schema = commands.add_parser(
         "schema",
-        help="print the schema of a CSV file as JSON",
-        description="Infers the columns and types of a CSV file and prints them as the JSON that "
+        help="print the schema of a CSV or Parquet file as JSON",
+        description="Infers the columns and types of a CSV or Parquet file and prints them as the JSON that "
         "Schema.from_json reads.",
     )
-    schema.add_argument("path", metavar="PATH", help="the CSV file")
+    schema.add_argument("path", metavar="PATH", help="the file")
     schema.add_argument(
-        "--sample-rows", metavar="N", type=_positive, help="look at the first N rows only (default: the whole file)"
+        "--sample-rows", metavar="N", type=_positive, help="CSV: look at the first N rows only (default: all)"
     )
     schema.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of printing")
     schema.set_defaults(command=_schema)

@@ -217,7 +217,8 @@ class _Tracer:
         sources: dict[int, Any] = self._sources()
         looked_up: dict[int, Any] = {}
         if name == "embedded":
-            sources, looked_up = carried(sources, self.module), carried(sources_of(self.lookups), self.module)
+            files = {id(one): one.files(sources[id(one)]) for one in self.loaders if id(one) in sources}
+            sources, looked_up = carried(files, self.module), carried(sources_of(self.lookups), self.module)
 
         def load() -> dict[str, Tensor]:
             paths = asset_paths(sources) if name == "embedded" else {at: tf.constant(p) for at, p in sources.items()}

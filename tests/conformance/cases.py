@@ -17,6 +17,8 @@ from typing import Any
 
 import keras
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import tf_loadops as tlo
 
@@ -118,6 +120,17 @@ def database(script: str) -> Callable[[Path], Path]:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.executescript(script)
         return path
+
+    return write
+
+
+def parquet(columns: Mapping[str, Any], **options: Any) -> Callable[[Path], Path]:
+    """A source that is a Parquet file."""
+
+    def write(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(dict(columns)), folder / "data.parquet", **options)
+        return folder / "data.parquet"
 
     return write
 
@@ -472,4 +485,63 @@ SCAN = Case(
     ],
 )
 
-CASES = [MATRIX, COLUMNS, LABEL, PREPROCESSING, ENCODED, NUMERIC, DATABASE, SCAN]
+PARQUET = Case(
+    name="parquet",
+    build=lambda path: tlo.ParquetDataLoader(path, features=["b", "a", "part.c"], label="name"),
+    first=Source(
+        parquet(
+            {
+                "a": pa.array([1.5, None, -0.1, float("nan")], pa.float64()),
+                "b": pa.array([1, 16777217, None, 0], pa.int64()),
+                "tags": [["x"], [], None, ["y", "z"]],
+                "part": [{"c": True}, {"c": None}, None, {"c": False}],
+                "name": ["Bø", "", None, "it's"],
+            },
+            row_group_size=3,
+        ),
+        {
+            "output": ("float32", [[1.0, 1.5, 1.0], [16777216.0, NAN, NAN], [NAN, -0.1, NAN], [0.0, NAN, 0.0]]),
+            "label": ("string", ["Bø", "", "", "it's"]),
+        },
+    ),
+    second=Source(
+        parquet(
+            {"part": [{"c": 7}], "name": [b"Rome"], "b": [2.5], "more": [1], "a": pa.array([3], pa.uint8())},
+            compression="gzip", data_page_version="2.0", use_dictionary=False,
+        ),
+        {"output": ("float32", [[2.5, 3.0, 7.0]]), "label": ("string", ["Rome"])},
+    ),
+    refusals=[
+        MISSING,
+        Refusal(
+            "text_file",
+            file("a,b,c\n1,2,3\n"),
+            "{path}: the file is no Parquet file: it does not begin with the bytes PAR1. Check the path.",
+        ),
+        Refusal(
+            "no_column",
+            parquet({"a": [1.0], "part": [1], "name": ["x"]}),
+            "{path}: column 'b': the file has no such column; it has: a, part, name. Correct the schema, or the path.",
+        ),
+        Refusal(
+            "text",
+            parquet({"a": ["1.5"], "b": [1], "part": [{"c": 1}], "name": ["x"]}),
+            "{path}: column 'a': its values are bytes, which cannot be read as float32. Correct the schema's dtype.",
+        ),
+        Refusal(
+            "no_rows",
+            parquet({"a": pa.array([], pa.int8()), "b": pa.array([], pa.int8()), "name": pa.array([], pa.string()),
+                     "part": pa.array([], pa.struct({"c": pa.int8()}))}),
+            "{path}: there are no rows. Pass allow_empty=True if that is a result.",
+        ),
+        Refusal(
+            "too_large",
+            parquet({"a": [0.5, 1e39], "b": [1, 2], "part": [{"c": 1}] * 2, "name": ["x", "y"]}),
+            "{path}: row group 0, column 'a', row 1: the value, of type float64, is not one of float32 exactly. "
+            f"Declare another dtype, {OR_ELSE} (The schema was inferred from the footer of {{own}}; left out: 'tags' "
+            "(a list).)",
+        ),
+    ],
+)
+
+CASES = [MATRIX, COLUMNS, LABEL, PREPROCESSING, ENCODED, NUMERIC, DATABASE, SCAN, PARQUET]

@@ -176,6 +176,10 @@ class Loader(keras.layers.Layer, abc.ABC):
             )
         return as_strings(self.source)
 
+    def files(self, paths: list[str]) -> list[str]:
+        """The files that these paths stand for now, where the loader reads patterns of paths, too."""
+        return paths
+
     def dataset(
         self,
         batch_size: int = 32,
