@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_strings
 from tf_loadops.compiled import call
-from tf_loadops.parquet.windows import program, put, window
+from tf_loadops.parquet.windows import get, program, put, window
 
 Tensor = Any
 
@@ -102,7 +102,7 @@ def _window_program(size: int) -> Callable[..., Any]:
 
         def body(state: _State, lengths: Any, copied: Tensor) -> Any:
             fresh = tf.equal(state.rest, 0)
-            length = tf.bitcast(tf.slice(piece, [state.at], [4]), tf.int32)
+            length = tf.bitcast(get(piece, state.at, 4), tf.int32)
             room = left - state.at - 4
             right = ~fresh | ((length >= 0) & (length <= room))
             length = tf.clip_by_value(length, 0, tf.maximum(room, 0))
@@ -110,7 +110,7 @@ def _window_program(size: int) -> Callable[..., Any]:
             rest = tf.where(fresh, length, state.rest)
             now = tf.minimum(rest, _STEP)
             # What is written too much is overwritten by the next value: bytes, and lengths while a value goes on.
-            copied = put(copied, tf.slice(piece, [start], [_STEP]), state.copied)
+            copied = put(copied, get(piece, start, _STEP), state.copied)
             after = _State(
                 at=tf.where(right, start + now, -1),
                 rest=rest - now,

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_loadops.bytesops.swar import AND, OR, SHL, SHR, u64
 from tf_loadops.compiled import call, xla
 from tf_loadops.parquet.varints import leb128, zigzag
-from tf_loadops.parquet.windows import program, window
+from tf_loadops.parquet.windows import get, program, window
 
 Tensor = Any
 
@@ -182,7 +182,7 @@ def _walk_program(size: int) -> Callable[..., Any]:
 
         def body(state: _State, arrays: _Miniblocks) -> Any:
             fresh = tf.equal(state.inner, 0)
-            two = tf.bitcast(tf.reshape(tf.slice(piece, [tf.where(fresh, state.at, 0)], [_WORDS]), [2, 8]), tf.uint64)
+            two = tf.bitcast(tf.reshape(get(piece, tf.where(fresh, state.at, 0), _WORDS), [2, 8]), tf.uint64)
             least = leb128(two[0], two[1])
             widths = tf.where(fresh, state.at + least.size, state.widths)
             start = tf.where(fresh, widths + miniblocks, state.at)

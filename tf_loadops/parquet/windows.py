@@ -57,6 +57,23 @@ def _program(build: Callable[..., Callable[..., Any]], static: tuple[Hashable, .
     return tf.function(build(*static), jit_compile=compiled or None, autograph=False)
 
 
+def get(buffer: Tensor, at: Tensor, size: int) -> Tensor:
+    """Reads a piece of a buffer.
+
+    Args:
+      buffer: uint8 [n].
+      at: int32 scalar, where the piece begins.
+      size: how many bytes it has; they are in the buffer.
+
+    Returns:
+      uint8 [size].
+    """
+    if xla():
+        # Not `tf.slice`: where XLA can, it compiles anew for each value of what that begins at.
+        return tfxla.dynamic_slice(buffer, tf.reshape(at, [1]), tf.constant([size]))
+    return tf.slice(buffer, [at], [size])
+
+
 def put(buffer: Tensor, piece: Tensor, at: Tensor) -> Tensor:
     """Writes a piece into a buffer, in place if this is the buffer's last use.
 
