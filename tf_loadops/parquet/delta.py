@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_loadops.bytesops.swar import AND, OR, SHL, SHR, u64
 from tf_loadops.compiled import call, xla
 from tf_loadops.parquet.varints import leb128, zigzag
-from tf_loadops.parquet.windows import get, program, window
+from tf_loadops.parquet.windows import get, item, program, window
 
 Tensor = Any
 
@@ -186,7 +186,7 @@ def _walk_program(size: int) -> Callable[..., Any]:
             least = leb128(two[0], two[1])
             widths = tf.where(fresh, state.at + least.size, state.widths)
             start = tf.where(fresh, widths + miniblocks, state.at)
-            width = tf.cast(tf.gather(piece, widths + state.inner), tf.int32)
+            width = tf.cast(item(piece, widths + state.inner), tf.int32)
             # Data shorter than 2 GiB end before this could overflow.
             end = tf.cast(start, tf.int64) + tf.cast(width, tf.int64) * stride
             right = (~fresh | least.ok) & (width <= 64) & (end <= tf.cast(left, tf.int64))
@@ -267,7 +267,7 @@ def _sums(deltas: Tensor, used: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
 
     # What XLA makes of a cumulative sum goes over all values several times; a plain loop is faster.
     def add(i: Tensor, last: Tensor, sums: Any) -> Any:
-        last += tf.gather(deltas, i)
+        last += item(deltas, i)
         return i + 1, last, sums.write(i, last)
 
     sums = tf.TensorArray(tf.int64, deltas.shape[0], element_shape=[])

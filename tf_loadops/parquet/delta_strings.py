@@ -11,7 +11,7 @@ from tf_loadops.bytesops.strings import to_strings
 from tf_loadops.compiled import call
 from tf_loadops.parquet.byte_arrays import LIMIT
 from tf_loadops.parquet.delta import delta_binary_packed
-from tf_loadops.parquet.windows import get, program, put, window
+from tf_loadops.parquet.windows import get, item, program, put, window
 
 Tensor = Any
 
@@ -172,7 +172,7 @@ def _together_program(longest: int, size: int) -> Callable[..., Any]:
         """Puts strings together, behind a history that ends with the `before` bytes of the one before the first."""
 
         def body(state: _State, buffer: Tensor) -> Any:
-            head, tail = tf.gather(shared, state.value), tf.gather(own, state.value)
+            head, tail = item(shared, state.value), item(own, state.value)
             from_before = state.copied < head
             left = tf.where(from_before, head, head + tail) - state.copied
             old = get(buffer, state.before + tf.where(from_before, state.copied, 0), _STEP)

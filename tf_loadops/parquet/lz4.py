@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_string
 from tf_loadops.compiled import call
-from tf_loadops.parquet.windows import get, program, put, window
+from tf_loadops.parquet.windows import get, item, program, put, window
 
 Tensor = Any
 
@@ -150,7 +150,7 @@ def _lz4_program() -> Callable[..., Any]:
         def body(state: _State, buffer: Tensor) -> Any:
             is_token, in_literals, in_match = (tf.equal(state.next, what) for what in (_TOKEN, _LITERALS, _MATCH))
             in_length = tf.equal(state.next, _LENGTH) | tf.equal(state.next, _MATCH_LENGTH)
-            first = tf.cast(tf.gather(piece, state.read), tf.int32)
+            first = tf.cast(item(piece, state.read), tf.int32)
 
             # A token with few literals, or a part of many, or of a match.
             count = first // 16
@@ -174,8 +174,8 @@ def _lz4_program() -> Callable[..., Any]:
             literals_done = (few | in_literals) & tf.equal(rest, copied)
             ends = literals_done & tf.equal(at, left)
             to_match = literals_done & ~ends
-            two = tf.cast(get(piece, at, 2), tf.int32)
-            back = tf.where(to_match, two[0] + 256 * two[1], back)
+            two = get(piece, at, 2)
+            back = tf.where(to_match, tf.cast(tf.bitcast(two, tf.uint16), tf.int32), back)
             at = at + tf.where(to_match, 2, 0)
 
             # A further byte of a length.
