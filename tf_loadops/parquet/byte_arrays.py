@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_strings
 from tf_loadops.compiled import call
-from tf_loadops.parquet.windows import program, put, window
+from tf_loadops.parquet.windows import get, program, put, window
 
 Tensor = Any
 
 LIMIT = 2**30  # bytes of strings that can be made at once
-_SMALL, _LARGE = 1 << 12, 1 << 18  # bytes of a window
+_SIZE = 1 << 17  # bytes of a window
 _STEP = 32  # bytes that are copied at once
 
 
@@ -43,9 +43,7 @@ def _plain(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     size = tf.strings.length(data)
     possible = (count >= 0) & (count <= size // 4) & (size < LIMIT)
     wanted = tf.where(possible, count, 0)
-    lengths, content, end = tf.cond(
-        size <= _SMALL, lambda: _walk(data, wanted, _SMALL), lambda: _walk(data, wanted, _LARGE)
-    )
+    lengths, content, end = _walk(data, wanted)
     ok = possible & tf.equal(tf.size(lengths), wanted) & tf.equal(end, size)
     return to_strings(content[: tf.where(ok, tf.size(content), 0)], lengths[: tf.where(ok, wanted, 0)]), ok
 
@@ -66,7 +64,7 @@ class _State(NamedTuple):
     copied: Tensor
 
 
-def _walk(data: Tensor, count: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def _walk(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The lengths, the bytes of all values, and where the last one ends, or -1."""
     end = tf.strings.length(data)
 
@@ -75,8 +73,8 @@ def _walk(data: Tensor, count: Tensor, size: int) -> tuple[Tensor, Tensor, Tenso
         return (at >= 0) & (at < end) & ((rest > 0) | (values < count))
 
     def body(i: Tensor, at: Tensor, rest: Tensor, values: Tensor, lengths: Any, content: Any) -> Any:
-        piece = window(data, at, size + 2 * _STEP)  # what begins at its last byte is inside
-        state, found, copied = program(_window_program, size)(piece, rest, count - values, end - at)
+        piece = window(data, at, _SIZE + 2 * _STEP)  # what begins at its last byte is inside
+        state, found, copied = program(_window_program)(piece, rest, count - values, end - at)
         lengths = lengths.write(i, found[: state.values])
         content = content.write(i, copied[: state.copied])
         after = tf.where(state.at < 0, -1, at + state.at)
@@ -93,16 +91,16 @@ def _walk(data: Tensor, count: Tensor, size: int) -> tuple[Tensor, Tensor, Tenso
     return lengths.concat(), content.concat(), at
 
 
-def _window_program(size: int) -> Callable[..., Any]:
+def _window_program() -> Callable[..., Any]:
     def byte_arrays(piece: Tensor, rest: Tensor, wanted: Tensor, left: Tensor) -> Any:
-        """Reads what begins in the first `size` bytes, of `left` that there are."""
+        """Reads what begins in a window, of the `left` bytes that there are."""
 
         def goes_on(state: _State, *_: Any) -> Tensor:
-            return (state.at >= 0) & (state.at < size) & ((state.rest > 0) | (state.values < wanted))
+            return (state.at >= 0) & (state.at < _SIZE) & ((state.rest > 0) | (state.values < wanted))
 
         def body(state: _State, lengths: Any, copied: Tensor) -> Any:
             fresh = tf.equal(state.rest, 0)
-            length = tf.bitcast(tf.slice(piece, [state.at], [4]), tf.int32)
+            length = tf.bitcast(get(piece, state.at, 4), tf.int32)
             room = left - state.at - 4
             right = ~fresh | ((length >= 0) & (length <= room))
             length = tf.clip_by_value(length, 0, tf.maximum(room, 0))
@@ -110,7 +108,7 @@ def _window_program(size: int) -> Callable[..., Any]:
             rest = tf.where(fresh, length, state.rest)
             now = tf.minimum(rest, _STEP)
             # What is written too much is overwritten by the next value: bytes, and lengths while a value goes on.
-            copied = put(copied, tf.slice(piece, [start], [_STEP]), state.copied)
+            copied = put(copied, get(piece, start, _STEP), state.copied)
             after = _State(
                 at=tf.where(right, start + now, -1),
                 rest=rest - now,
@@ -121,8 +119,8 @@ def _window_program(size: int) -> Callable[..., Any]:
 
         zero = tf.constant(0)
         # A value takes four bytes at least; one slot more takes what is written too much.
-        lengths = tf.TensorArray(tf.int32, size // 4 + 1, element_shape=[])
-        state = (_State(zero, rest, zero, zero), lengths, tf.zeros([size + 2 * _STEP], tf.uint8))
+        lengths = tf.TensorArray(tf.int32, _SIZE // 4 + 1, element_shape=[])
+        state = (_State(zero, rest, zero, zero), lengths, tf.zeros([_SIZE + 2 * _STEP], tf.uint8))
         after, lengths, copied = tf.while_loop(goes_on, body, state, parallel_iterations=1)
         return after, lengths.stack(), copied
 

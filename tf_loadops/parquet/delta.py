@@ -14,11 +14,13 @@ import tensorflow as tf
 from tf_loadops.bytesops.swar import AND, OR, SHL, SHR, u64
 from tf_loadops.compiled import call, xla
 from tf_loadops.parquet.varints import leb128, zigzag
-from tf_loadops.parquet.windows import program, window
+from tf_loadops.parquet.windows import get, item, program, window
 
 Tensor = Any
 
-_SMALL, _LARGE = 1 << 12, 1 << 18  # bytes of a window; a block's header fits in it
+_SIZE = 1 << 17  # bytes of a window
+_MOST = 1 << 16  # miniblocks that are found at once; no block may have more than half of them
+_HEIGHT = _SIZE // 128  # groups that are unpacked at once
 _GROUP = 32  # values that are whole bytes in any width
 _WORDS = 16  # bytes of the two words that hold any value
 _ALL = 2**64 - 1
@@ -50,18 +52,16 @@ def delta_binary_packed(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Te
 def _read(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     head = _header(data, count)
 
-    def values(size: int) -> tuple[Tensor, Tensor, Tensor]:
-        found, end, ok = _miniblocks(data, head, size)
-        return _expand(data, head, found, tf.where(ok, count, 0), size), tf.where(ok, end, 0), ok
+    def values() -> tuple[Tensor, Tensor, Tensor]:
+        found, end, ok = _miniblocks(data, head)
+        return _expand(data, head, found, tf.where(ok, count, 0)), tf.where(ok, end, 0), ok
 
     def none() -> tuple[Tensor, Tensor, Tensor]:
         # A page without values may also be without a header.
         empty = tf.equal(count, 0) & tf.equal(tf.strings.length(data), 0)
         return tf.zeros([0], tf.int64), tf.constant(0), empty
 
-    small = tf.strings.length(data) <= _SMALL
-    which = tf.where(head.ok, tf.where(small, 1, 2), 0)
-    return tf.switch_case(which, [none, lambda: values(_SMALL), lambda: values(_LARGE)])
+    return tf.cond(head.ok, values, none)
 
 
 class _Header(NamedTuple):
@@ -97,7 +97,7 @@ def _header(data: Tensor, count: Tensor) -> _Header:
     ok = tf.reduce_all(found.ok) & (ends[3] < size) & (count >= 0) & tf.equal(total, count)
     ok &= (block > 0) & (miniblocks > 0) & tf.equal(block % 128, 0)
     ok &= tf.equal(block % by, 0) & tf.equal(height % _GROUP, 0)
-    ok &= miniblocks <= tf.where(size <= _SMALL, _most(_SMALL), _most(_LARGE)) // 2
+    ok &= miniblocks <= _MOST // 2
     height = tf.maximum(height, _GROUP)
     rest = tf.maximum(count, 1) - 1
     wanted = rest // height + tf.cast(rest % height > 0, tf.int32)
@@ -136,7 +136,7 @@ class _State(NamedTuple):
     least: Tensor
 
 
-def _miniblocks(data: Tensor, head: _Header, size: int) -> tuple[_Miniblocks, Tensor, Tensor]:
+def _miniblocks(data: Tensor, head: _Header) -> tuple[_Miniblocks, Tensor, Tensor]:
     """The miniblocks that hold values, where the last one ends, and whether all are there."""
     end = tf.strings.length(data)
 
@@ -145,9 +145,9 @@ def _miniblocks(data: Tensor, head: _Header, size: int) -> tuple[_Miniblocks, Te
         return (at >= 0) & (at < end) & (done < head.wanted)
 
     def body(i: Tensor, at: Tensor, done: Tensor, arrays: _Miniblocks) -> Any:
-        piece = window(data, at, size + _most(size) // 2 + _WORDS)  # the last block's header is inside
+        piece = window(data, at, _SIZE + _MOST // 2 + _WORDS)  # the last block's header is inside
         wanted = head.wanted - done
-        after, found = program(_walk_program, size)(piece, head.miniblocks, head.height, wanted, end - at)
+        after, found = program(_walk_program)(piece, head.miniblocks, head.height, wanted, end - at)
         found = found._replace(start=found.start + at)
         arrays = _Miniblocks(*(a.write(i, part[: after.done]) for a, part in zip(arrays, found, strict=True)))
         return i + 1, tf.where(after.at < 0, -1, at + after.at), done + after.done, arrays
@@ -159,34 +159,27 @@ def _miniblocks(data: Tensor, head: _Header, size: int) -> tuple[_Miniblocks, Te
     return _Miniblocks(*(array.concat() for array in arrays)), at, ok
 
 
-def _most(size: int) -> int:
-    """How many miniblocks are found at once; no block may have more than half of them."""
-    return min(2 * size, 1 << 16)
-
-
 def _array(dtype: Any) -> Any:
     array = tf.TensorArray(dtype, 1, dynamic_size=True, element_shape=[None], infer_shape=False)
     return array.write(0, tf.zeros([0], dtype))  # there may be nothing else
 
 
-def _walk_program(size: int) -> Callable[..., Any]:
-    most = _most(size)
-
+def _walk_program() -> Callable[..., Any]:
     def delta_blocks(piece: Tensor, miniblocks: Tensor, height: Tensor, wanted: Tensor, left: Tensor) -> Any:
-        """Finds the miniblocks of the blocks that begin in the first `size` bytes, of `left` that there are."""
+        """Finds the miniblocks of the blocks that begin in a window, of the `left` bytes that there are."""
         stride = tf.cast(height // 8, tf.int64)
 
         def goes_on(state: _State, *_: Any) -> Tensor:
-            inside = (state.inner > 0) | ((state.at < size) & (state.done <= most - miniblocks))
+            inside = (state.inner > 0) | ((state.at < _SIZE) & (state.done <= _MOST - miniblocks))
             return (state.at >= 0) & inside & (state.done < wanted)
 
         def body(state: _State, arrays: _Miniblocks) -> Any:
             fresh = tf.equal(state.inner, 0)
-            two = tf.bitcast(tf.reshape(tf.slice(piece, [tf.where(fresh, state.at, 0)], [_WORDS]), [2, 8]), tf.uint64)
+            two = tf.bitcast(tf.reshape(get(piece, tf.where(fresh, state.at, 0), _WORDS), [2, 8]), tf.uint64)
             least = leb128(two[0], two[1])
             widths = tf.where(fresh, state.at + least.size, state.widths)
             start = tf.where(fresh, widths + miniblocks, state.at)
-            width = tf.cast(tf.gather(piece, widths + state.inner), tf.int32)
+            width = tf.cast(item(piece, widths + state.inner), tf.int32)
             # Data shorter than 2 GiB end before this could overflow.
             end = tf.cast(start, tf.int64) + tf.cast(width, tf.int64) * stride
             right = (~fresh | least.ok) & (width <= 64) & (end <= tf.cast(left, tf.int64))
@@ -204,7 +197,7 @@ def _walk_program(size: int) -> Callable[..., Any]:
 
         zero = tf.constant(0)
         kinds = (tf.int32, tf.int32, tf.int64)
-        arrays = _Miniblocks(*(tf.TensorArray(kind, most, element_shape=[]) for kind in kinds))
+        arrays = _Miniblocks(*(tf.TensorArray(kind, _MOST, element_shape=[]) for kind in kinds))
         state = (_State(zero, zero, zero, zero, tf.constant(0, tf.int64)), arrays)
         after, arrays = tf.while_loop(goes_on, body, state, parallel_iterations=1)
         return after, _Miniblocks(*(array.stack() for array in arrays))
@@ -212,7 +205,7 @@ def _walk_program(size: int) -> Callable[..., Any]:
     return delta_blocks
 
 
-def _expand(data: Tensor, head: _Header, found: _Miniblocks, count: Tensor, size: int) -> Tensor:
+def _expand(data: Tensor, head: _Header, found: _Miniblocks, count: Tensor) -> Tensor:
     """The values: int64 [count], where count is the header's, or 0."""
     deltas = tf.maximum(count, 1) - 1
     groups = (deltas + _GROUP - 1) // _GROUP
@@ -220,19 +213,18 @@ def _expand(data: Tensor, head: _Header, found: _Miniblocks, count: Tensor, size
     miniblock = number // head.height
     width, least = tf.gather(found.width, miniblock), tf.gather(found.least, miniblock)
     start = tf.gather(found.start, miniblock) + (number - miniblock * head.height) // 8 * width
-    height = size // 128
     # Filled up, so that each round takes as many.
-    width, least, filled = (tf.concat([part, tf.zeros([height], part.dtype)], 0) for part in (width, least, start))
+    width, least, filled = (tf.concat([part, tf.zeros([_HEIGHT], part.dtype)], 0) for part in (width, least, start))
 
     def body(i: Tensor, low: Tensor, last: Tensor, array: Any) -> Any:
         base = start[low]
-        inside = tf.searchsorted(start, tf.reshape(base + size, [1]), side="left")[0]  # begin in the window
-        high = tf.minimum(low + height, inside)
-        piece = window(data, base, size + _GROUP * 8 + _WORDS)
-        at = tf.clip_by_value(filled[low : low + height] - base, 0, size)
-        group = (at, width[low : low + height], least[low : low + height])
-        group = tuple(tf.ensure_shape(part, [height]) for part in group)
-        values, last = program(_unpack_program, height)(piece, *group, (high - low) * _GROUP, last)
+        inside = tf.searchsorted(start, tf.reshape(base + _SIZE, [1]), side="left")[0]  # begin in the window
+        high = tf.minimum(low + _HEIGHT, inside)
+        piece = window(data, base, _SIZE + _GROUP * 8 + _WORDS)
+        at = tf.clip_by_value(filled[low : low + _HEIGHT] - base, 0, _SIZE)
+        group = (at, width[low : low + _HEIGHT], least[low : low + _HEIGHT])
+        group = tuple(tf.ensure_shape(part, [_HEIGHT]) for part in group)
+        values, last = program(_unpack_program)(piece, *group, (high - low) * _GROUP, last)
         return i + 1, high, last, array.write(i, values[: (high - low) * _GROUP])
 
     array = tf.TensorArray(tf.int64, 1, dynamic_size=True, element_shape=[None], infer_shape=False)
@@ -242,7 +234,7 @@ def _expand(data: Tensor, head: _Header, found: _Miniblocks, count: Tensor, size
     return array.concat()[:count]
 
 
-def _unpack_program(height: int) -> Callable[..., Any]:
+def _unpack_program() -> Callable[..., Any]:
     def delta_unpack(piece: Tensor, start: Tensor, width: Tensor, least: Tensor, used: Tensor, last: Tensor) -> Any:
         """The first `used` values of groups, int64 [groups * 32], behind the value `last`; and the last one of them."""
         words = tf.bitcast(tf.reshape(piece, [-1, 8]), tf.uint64)
@@ -253,7 +245,7 @@ def _unpack_program(height: int) -> Callable[..., Any]:
         # A shift by 64 is undefined, so what may be one goes in two steps.
         value = OR(SHR(low, skip), SHL(SHL(high, u64(63) - skip), u64(1)))
         mask = tf.where(width > 0, SHR(u64(_ALL), tf.cast(64 - tf.maximum(width, 1), tf.uint64)), u64(0))
-        deltas = tf.reshape(tf.bitcast(AND(value, mask[:, None]), tf.int64) + least[:, None], [height * _GROUP])
+        deltas = tf.reshape(tf.bitcast(AND(value, mask[:, None]), tf.int64) + least[:, None], [_HEIGHT * _GROUP])
         return _sums(deltas, used, last)
 
     return delta_unpack
@@ -267,7 +259,7 @@ def _sums(deltas: Tensor, used: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
 
     # What XLA makes of a cumulative sum goes over all values several times; a plain loop is faster.
     def add(i: Tensor, last: Tensor, sums: Any) -> Any:
-        last += tf.gather(deltas, i)
+        last += item(deltas, i)
         return i + 1, last, sums.write(i, last)
 
     sums = tf.TensorArray(tf.int64, deltas.shape[0], element_shape=[])

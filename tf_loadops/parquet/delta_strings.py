@@ -11,7 +11,7 @@ from tf_loadops.bytesops.strings import to_strings
 from tf_loadops.compiled import call
 from tf_loadops.parquet.byte_arrays import LIMIT
 from tf_loadops.parquet.delta import delta_binary_packed
-from tf_loadops.parquet.windows import program, put, window
+from tf_loadops.parquet.windows import get, item, program, put, window
 
 Tensor = Any
 
@@ -172,11 +172,11 @@ def _together_program(longest: int, size: int) -> Callable[..., Any]:
         """Puts strings together, behind a history that ends with the `before` bytes of the one before the first."""
 
         def body(state: _State, buffer: Tensor) -> Any:
-            head, tail = tf.gather(shared, state.value), tf.gather(own, state.value)
+            head, tail = item(shared, state.value), item(own, state.value)
             from_before = state.copied < head
             left = tf.where(from_before, head, head + tail) - state.copied
-            old = tf.slice(buffer, [state.before + tf.where(from_before, state.copied, 0)], [_STEP])
-            new = tf.slice(piece, [state.suffix + tf.where(from_before, 0, state.copied - head)], [_STEP])
+            old = get(buffer, state.before + tf.where(from_before, state.copied, 0), _STEP)
+            new = get(piece, state.suffix + tf.where(from_before, 0, state.copied - head), _STEP)
             # What is written too much is overwritten by what comes next.
             buffer = put(buffer, tf.where(from_before, old, new), state.start + state.copied)
             copied = state.copied + tf.minimum(left, _STEP)
@@ -194,6 +194,6 @@ def _together_program(longest: int, size: int) -> Callable[..., Any]:
         state = _State(zero, zero, tf.constant(longest), longest - before, zero)
         buffer = tf.concat([history, tf.zeros([size + 2 * _STEP], tf.uint8)], 0)
         after, buffer = tf.while_loop(lambda s, _: s.value < used, body, (state, buffer), parallel_iterations=1)
-        return tf.slice(buffer, [longest], [size]), tf.slice(buffer, [after.start - longest], [longest])
+        return get(buffer, longest, size), get(buffer, after.start - longest, longest)
 
     return delta_strings

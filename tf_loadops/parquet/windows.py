@@ -57,6 +57,29 @@ def _program(build: Callable[..., Callable[..., Any]], static: tuple[Hashable, .
     return tf.function(build(*static), jit_compile=compiled or None, autograph=False)
 
 
+def get(buffer: Tensor, at: Tensor, size: int) -> Tensor:
+    """Reads a piece of a buffer.
+
+    Args:
+      buffer: [n].
+      at: int32 scalar, where the piece begins.
+      size: how many elements it has; they are in the buffer.
+
+    Returns:
+      [size], of the same dtype.
+    """
+    if xla():
+        # Not `tf.slice`: where that begins at what depends on an argument, XLA compiles anew for each value of it. And
+        # not `tf.gather`: with one in it, XLA would take a step for a large one, and run it op by op.
+        return tfxla.dynamic_slice(buffer, tf.reshape(at, [1]), tf.constant([size]))
+    return tf.slice(buffer, [at], [size])
+
+
+def item(buffer: Tensor, at: Tensor) -> Tensor:
+    """Reads one element of a buffer, as `get` reads several."""
+    return tf.reshape(get(buffer, at, 1), [])
+
+
 def put(buffer: Tensor, piece: Tensor, at: Tensor) -> Tensor:
     """Writes a piece into a buffer, in place if this is the buffer's last use.
 
