@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.suite import OURS, description
-from benchmarks.tables import ratio, shown
+from benchmarks.tables import cells, headings, shown
 
 _STYLE = """
 :root { color-scheme: light dark; --ours: #0b6bcb; --peer: #9aa5b1; --line: #8886; }
@@ -70,15 +70,16 @@ def _chart(report: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _table(report: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = ["<tr><th>candidate<th>median<th>min<th>max<th>ratio<th>first<th>rounds</tr>"]
+    columns = headings(report)
+    lines = ["".join(f"<th>{heading}" for heading in ["candidate", *columns, "rounds"])]
     for name, row in report.items():
         if "skipped" in row:
-            lines.append(f"<tr><td>{_text(name)}<td class=why colspan=6>skipped: {_text(row['skipped'])}</tr>")
-            continue
-        cells = [shown(row, "median"), shown(row, "min"), shown(row, "max"), ratio(row), shown(row, "first")]
-        cells.append(str(row.get("rounds", "")))
-        lines.append(f"<tr><td>{_text(name)}" + "".join(f"<td>{_text(cell)}" for cell in cells) + "</tr>")
-    return f"<details><summary>figures</summary><div class=wide><table>{''.join(lines)}</table></div></details>"
+            lines.append(f"<td>{_text(name)}<td class=why colspan={len(columns) + 1}>skipped: {_text(row['skipped'])}")
+        else:
+            texts = [name, *cells(row, columns), row.get("rounds", "")]
+            lines.append("".join(f"<td>{_text(text)}" for text in texts))
+    rows = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<details><summary>figures</summary><div class=wide><table>{rows}</table></div></details>"
 
 
 def _description(suite: str) -> str:
