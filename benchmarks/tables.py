@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def seconds(value: float) -> str:
@@ -56,6 +56,8 @@ def cells(row: Mapping[str, Any], headings: Sequence[str]) -> list[str]:
 
 def show(console: Console, title: str, report: Mapping[str, Mapping[str, Any]]) -> None:
     """Prints the rows of one case."""
+    from rich.table import Table  # here, as `stablehlo` runs where there may be JAX only
+
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("candidate")
     columns = headings(report)
