@@ -47,8 +47,9 @@ def cases(plan: Plan) -> Iterator[Case | Figures]:
     path = plan.file(f"labelled-{blocks * BLOCK}.csv", functools.partial(write_file, blocks=blocks))
     rows = f"CSV of {blocks * BLOCK} x {len(FEATURES)}"
     yield Case(f"file to a model trained for one epoch, {rows}", training(str(path)), BASELINE, check_trained, slow=30)
-    names = list(training(str(path)))
-    yield Figures(f"memory of that training, {rows}", functools.partial(memory, names, _TRAINING_MEMORY, str(path)))
+    if plan.size != "smoke":
+        names = list(training(str(path)))
+        yield Figures(f"memory of that training, {rows}", functools.partial(memory, names, _TRAINING_MEMORY, str(path)))
     with tempfile.TemporaryDirectory() as folder:
         model = trained()
         export(model, folder)

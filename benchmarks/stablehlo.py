@@ -95,15 +95,15 @@ def _programs(megabytes: float) -> Iterator[tuple[str, Any, tuple[Any, ...], int
 
 def run(folder: pathlib.Path, rounds: int) -> int:
     """Runs what `dump` has written."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    device = jax.devices()[0]
     paths = sorted(folder.glob("*.mlir"))
     if not paths:
         fix = f"`python -m benchmarks.stablehlo dump {folder}` writes some."
         print(f"Error: {folder} holds no *.mlir. {fix}", file=sys.stderr)
         return 2
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    device = jax.devices()[0]
     rows = {}
     for path in paths:
         row = rows[f"tf_loadops, {path.stem}"] = _measured(path, device, rounds)
