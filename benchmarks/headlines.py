@@ -49,6 +49,9 @@ HEADLINES = (
 )  # fmt: skip
 
 
+COLUMNS = ["work", "tf_loadops", "beside it", "its time", "tf_loadops' share of it"]
+
+
 def markdown(figures: Mapping[str, Any], headlines: Sequence[Headline] = HEADLINES) -> str:
     """The table, and below it a line on what it was taken with.
 
@@ -60,12 +63,11 @@ def markdown(figures: Mapping[str, Any], headlines: Sequence[Headline] = HEADLIN
       Markdown.
     """
     machine, versions, plan = figures["machine"], figures["versions"], figures["plan"]
-    lines = ["| work | tf_loadops | beside it | its time | tf_loadops' share of it |", "|---|---|---|---|---|"]
-    lines += [line for headline in headlines for line in _lines(figures, headline)]
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows(figures, headlines)]
+    table = [f"| {' | '.join(line)} |" for line in lines]
     where = f"{machine['processor']}, {machine['cores']} cores; TensorFlow {versions.get('tensorflow', '?')}"
     run = f"size {plan['size']}, {plan['rounds']} rounds"
-    lines += ["", f"{figures['date']}, commit {figures['commit'] or 'unknown'}; {where}; {run}."]
-    return "\n".join(lines)
+    return "\n".join([*table, "", f"{figures['date']}, commit {figures['commit'] or 'unknown'}; {where}; {run}."])
 
 
 def into_readme(readme: pathlib.Path, table: str) -> None:
@@ -82,8 +84,14 @@ def into_readme(readme: pathlib.Path, table: str) -> None:
     readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
 
 
-def _lines(figures: Mapping[str, Any], headline: Headline) -> Iterator[str]:
+def rows(figures: Mapping[str, Any], headlines: Sequence[Headline] = HEADLINES) -> Iterator[list[str]]:
+    """The table's cells, as `COLUMNS`; what repeats in a line is empty."""
     reports = {title: report for found in figures["suites"].values() for title, report in found.items()}
+    for headline in headlines:
+        yield from _rows(reports, headline)
+
+
+def _rows(reports: Mapping[str, Any], headline: Headline) -> Iterator[list[str]]:
     titles = [title for title in reports if re.fullmatch(headline.title, title)]
     if not titles:
         return
@@ -96,7 +104,7 @@ def _lines(figures: Mapping[str, Any], headline: Headline) -> Iterator[str]:
     for peer in headline.peers:
         theirs = report.get(peer, {})
         if "median" in theirs:
-            yield f"| {' | '.join([*first, peer, shown(theirs, 'median'), _share(ours, theirs)])} |"
+            yield [*first, peer, shown(theirs, "median"), _share(ours, theirs)]
             first = ["", ""]
 
 
@@ -104,4 +112,9 @@ def _share(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
     """The median, and the range, of our time over theirs in the same round."""
     pairs = zip(ours["values"], theirs["values"], strict=False)  # slow candidates run in fewer rounds
     ratios = [own / other for own, other in pairs]
-    return f"{statistics.median(ratios):.2g} ({min(ratios):.2g}-{max(ratios):.2g})"
+    median, least, most = (_short(ratio) for ratio in (statistics.median(ratios), min(ratios), max(ratios)))
+    return f"{median} ({least}-{most})"
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"

@@ -100,7 +100,9 @@ def test_the_page_shows_every_figure_and_escapes_text():
     parts = ("Z80 &lt;fast&gt;", "500 ms", "250 ms", "0.50 (0.40-0.75)", "<th>GB/s", "<td>4<td>0.50")
     for part in (*parts, "skipped: off by &lt;a lot&gt;"):
         assert part in text
-    assert "width:33.33%" in text  # 0.25 s, where the longest run, of 0.6 s, takes 80 %
+    assert "width:41.67%" in text  # 0.25 s, where the longest run takes 0.6 s
+    assert "<span class=value>250 ms, 4 GB/s</span>" in text
+    assert "0.50 (0.33-0.75)" in text  # the README's line
     assert "<fast>" not in text
     assert "http" not in text
 
@@ -135,7 +137,7 @@ def test_the_readme_table_is_generated(tmp_path):
         "| work | tf_loadops | beside it | its time | tf_loadops' share of it |",
         "|---|---|---|---|---|",
         # 0.3 / 0.4, 0.25 / 0.5 and 0.2 / 0.6 are the shares of the three rounds.
-        "| CSV, 10 columns of floats, 1 MB, to a standardized tensor | 250 ms | pandas | 500 ms | 0.5 (0.33-0.75) |",
+        "| CSV, 10 columns of floats, 1 MB, to a standardized tensor | 250 ms | pandas | 500 ms | 0.50 (0.33-0.75) |",
         "",
         "2026-01-02 03:04 UTC, commit unknown; Z80 <fast>, 1 cores; TensorFlow 2.21.0; size small, 7 rounds.",
         headlines.END,
