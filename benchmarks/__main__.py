@@ -84,6 +84,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     device = arguments.device or ("gpu" if arguments.suites == ["gpu"] else "cpu")
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # read when TensorFlow starts, here and in processes of their own
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # or it would take the memory that peers need, too
     start_tensorflow()
     chosen = arguments.suites or (["gpu"] if device == "gpu" else [suite for suite in SUITES if suite != "gpu"])
     plan = Plan(arguments.size, arguments.peers, arguments.rounds, arguments.data, device)

@@ -63,11 +63,12 @@ def markdown(figures: Mapping[str, Any], headlines: Sequence[Headline] = HEADLIN
       Markdown.
     """
     machine, versions, plan = figures["machine"], figures["versions"], figures["plan"]
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows(figures, headlines)]
-    table = [f"| {' | '.join(line)} |" for line in lines]
+    head, *table = [f"| {' | '.join(line)} |" for line in (COLUMNS, *rows(figures, headlines))]
+    taken = f"{figures['date']}, commit {figures['commit'] or 'unknown'}"
     where = f"{machine['processor']}, {machine['cores']} cores; TensorFlow {versions.get('tensorflow', '?')}"
     run = f"size {plan['size']}, {plan['rounds']} rounds"
-    return "\n".join([*table, "", f"{figures['date']}, commit {figures['commit'] or 'unknown'}; {where}; {run}."])
+    rule = "|" + "---|" * len(COLUMNS)
+    return "\n".join([head, rule, *table, "", f"{taken}; {where}; {run}."])
 
 
 def into_readme(readme: pathlib.Path, table: str) -> None:

@@ -22,7 +22,7 @@ from benchmarks import results, tables, timing
 from benchmarks.page import page
 from benchmarks.suite import Plan
 
-SIZES = {"small": 1.5, "large": 64.0}
+SIZES = {"small": 1.5, "medium": 16.0, "large": 64.0}
 """Megabytes of text for the program that works on a whole part."""
 
 
