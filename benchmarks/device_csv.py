@@ -164,3 +164,9 @@ def standardized(device: str, parts: Sequence[Loaded]) -> list[Tensor]:
         for part in parts[1:]:
             moments = moments.merge(part.moments)
         return [scale_program()(part.x, moments) for part in parts]
+
+
+def done(result: Any) -> Any:
+    """Waits for the device: what was called is only queued there."""
+    tf.test.experimental.sync_devices()
+    return result

@@ -5,17 +5,17 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 import tf_loadops as tlo
-from benchmarks import cudf_peer, device_csv, gpu_tables, timing
+from benchmarks import cudf_peer, device_csv, gpu_tables, trace
 from benchmarks.csv_read import ROWS, values_of, write_file
+from benchmarks.device_csv import done
 from benchmarks.suite import Case, Figures, Plan, SkippedError
-from benchmarks.trace import kernels
 from tf_loadops.standardize import standardize
 
 COLUMNS = 10
@@ -42,7 +42,7 @@ def cases(plan: Plan) -> Iterator[Case | Figures]:
     megabytes = plan.pick(0.2, 16, 64, 64)
     (part,) = parts(megabytes, megabytes)
     work = csv_work(device, [part])
-    yield Figures(f"kernels, CSV of {megabytes:g} MB", functools.partial(kernel_rows, work))
+    yield Figures(f"kernels, CSV of {megabytes:g} MB", functools.partial(trace.rows, work))
 
 
 @functools.cache
@@ -66,12 +66,6 @@ def parts(megabytes: float, largest: float) -> list[device_csv.Part]:
 def uploaded(device: str, text: list[device_csv.Part]) -> list[Any]:
     """The parts on the device."""
     return [(device_csv.on_device(device, part), part.height) for part in text]
-
-
-def done(result: Any) -> Any:
-    """Waits for the device: what was called is only queued there."""
-    tf.test.experimental.sync_devices()
-    return result
 
 
 def csv_work(device: str, text: list[device_csv.Part]) -> Callable[[], Any]:
@@ -238,22 +232,3 @@ def _compare(parts: list[np.ndarray], expected: np.ndarray, rows: int, tolerance
         return f"{found} rows, expected {rows}"
     off = max(float((np.abs(part.reshape(-1, *expected.shape) - expected) - tolerance).max()) for part in parts)
     return None if off <= 0 else f"off by {off:.1e} more than it may be"
-
-
-def kernel_rows(
-    work: Callable[[], Any], plan: Plan, advance: Callable[[str], None]
-) -> Mapping[str, Mapping[str, Any]]:
-    """How many kernels one call runs, all of them together, and the longest."""
-    advance("compiling")
-    work()
-    advance("tracing")
-    found = kernels(work)
-    if not found:
-        return {"tf_loadops": {"skipped": "the profiler of this TensorFlow shows no kernels on this device"}}
-    every = sum(kernel.seconds for kernel in found)
-    launches = sum(kernel.launches for kernel in found)
-    rows = {f"tf_loadops, all {launches} kernels": timing.summary([every])}
-    for kernel in found[:12]:
-        name = f"{kernel.name}, {kernel.launches} x" if kernel.launches > 1 else kernel.name
-        rows[name] = timing.summary([kernel.seconds], [every])
-    return rows

@@ -1,4 +1,4 @@
-"""Files that are no text to standardized float32 on a device: SQLite's pages and Parquet."""
+"""What is no text to standardized float32 on a device: SQLite's pages, Parquet files, and PLAIN pages by themselves."""
 
 from __future__ import annotations
 
@@ -11,21 +11,70 @@ import numpy as np
 import tensorflow as tf
 
 import tf_loadops as tlo
-from benchmarks import cudf_peer, parquet_files, sqlite_read
-from benchmarks.suite import Case, Plan
+from benchmarks import cudf_peer, parquet_files, sqlite_read, trace
+from benchmarks.device_csv import done
+from benchmarks.suite import Case, Figures, Plan
 from tf_loadops.standardize import standardize
 
 _NAMES = [f"f{i}" for i in range(10)]
 
 
-def cases(device: str, plan: Plan) -> Iterator[Case]:
+def cases(device: str, plan: Plan) -> Iterator[Case | Figures]:
     """A table of each, read by the package's engines with their compiled programs on the device."""
+    rows = plan.pick(1000, 100_000, 5_000_000, 50_000_000)
+    yield plain(device, np.random.default_rng(0).normal(size=(len(_NAMES), rows)))
     rows = plan.pick(100, 100_000, 1_000_000, 1_000_000)
     path = plan.file(f"reals-{rows}.db", functools.partial(sqlite_read.write, kind="reals", rows=rows))
-    yield sqlite(device, path, rows)
+    yield from with_kernels(sqlite(device, path, rows), f"SQLite scan, {rows} rows", "tf_loadops, scan")
     if hasattr(tlo, "read_parquet"):
         write = functools.partial(parquet_files.write, kind="reals", rows=rows)
-        yield parquet(device, plan.file(f"reals-{rows}-none.parquet", write), rows)
+        case = parquet(device, plan.file(f"reals-{rows}-none.parquet", write), rows)
+        yield from with_kernels(case, f"Parquet, {rows} rows", "tf_loadops, native")
+
+
+def with_kernels(case: Case, what: str, name: str) -> Iterator[Case | Figures]:
+    """A case, and how much of one candidate's time the device is at work: the rest is reading, host and upload."""
+    yield case
+    yield Figures(f"kernels, {what}", functools.partial(trace.rows, case.candidates[name]))
+
+
+def plain(device: str, columns: np.ndarray) -> Case:
+    """The bytes of a PLAIN page of float64 for each column: what is in a file without compression and nulls."""
+    pages = columns.view(np.uint64)
+
+    def read(words: Any) -> Any:
+        x = tf.transpose(tf.bitcast(words, tf.float64))
+        return standardize(x, tlo.Moments.of(x))
+
+    def compiled(function: Callable[[Any], Any]) -> Any:
+        return tf.function(function, jit_compile=True, autograph=False)
+
+    def narrow(words: Any) -> Any:
+        return tf.cast(tf.bitcast(words, tf.float64), tf.float32)
+
+    programs = {"standardized": compiled(read), "read": compiled(narrow)}
+    with tf.device(device):
+        ready = tf.constant(pages)
+
+    def on_device(program: str) -> Any:
+        with tf.device(device):
+            return done(programs[program](ready))
+
+    def with_upload() -> Any:
+        with tf.device(device):
+            return done(programs["standardized"](tf.constant(pages)))
+
+    work = {
+        "tf_loadops, pages on the device": lambda: on_device("standardized"),
+        "tf_loadops, upload included": with_upload,
+        "read, and write as float32": lambda: on_device("read"),
+    }
+    title = f"PLAIN pages of float64 to standardized float32 on the device, {columns.nbytes / 1e6:g} MB"
+    judge = check(columns.T)
+    return Case(
+        title, work, "tf_loadops, pages on the device",
+        lambda name, result: None if name.startswith("read") else judge(name, result), size=columns.nbytes,
+    )  # fmt: skip
 
 
 def sqlite(device: str, path: pathlib.Path, rows: int) -> Case:
@@ -77,9 +126,7 @@ def graph(device: str, read: Callable[[Any], Any], path: pathlib.Path) -> Callab
 
     def work() -> Any:
         with tf.device(device):
-            result = load(source)
-        tf.test.experimental.sync_devices()
-        return result
+            return done(load(source))
 
     return work
 
@@ -88,9 +135,7 @@ def upload(device: str, x: np.ndarray) -> Any:
     """Standardizes on the host and uploads."""
     mean, std = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
     with tf.device(device):
-        result = tf.constant((x - mean.astype(np.float32)) / std.astype(np.float32))
-    tf.test.experimental.sync_devices()
-    return result
+        return done(tf.constant((x - mean.astype(np.float32)) / std.astype(np.float32)))
 
 
 def check(x: np.ndarray) -> Callable[[str, Any], str | None]:

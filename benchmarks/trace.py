@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from benchmarks import timing
+from benchmarks.suite import Plan
+
 
 class Kernel(NamedTuple):
     """One kernel of a device, or one fusion of a program compiled for the processor.
@@ -51,6 +54,23 @@ def kernels(work: Callable[[], Any]) -> list[Kernel]:
     return [Kernel(name, launches[name], total) for name, total in seconds.most_common()]
 
 
+def rows(work: Callable[[], Any], plan: Plan, advance: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """The rows of a `Figures`: all kernels of one call together, and the longest."""
+    advance("compiling")
+    work()
+    advance("tracing")
+    found = kernels(work)
+    if not found:
+        return {"tf_loadops": {"skipped": "the profiler of this TensorFlow shows no kernels on this device"}}
+    every = sum(kernel.seconds for kernel in found)
+    launches = sum(kernel.launches for kernel in found)
+    report = {f"tf_loadops, all {launches} kernels": timing.summary([every])}
+    for kernel in found[:12]:
+        name = f"{kernel.name}, {kernel.launches} x" if kernel.launches > 1 else kernel.name
+        report[name] = timing.summary([kernel.seconds], [every])
+    return report
+
+
 def _read(path: pathlib.Path) -> Any:
     # Where TensorFlow keeps the format; it has no public name.
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
@@ -67,6 +87,9 @@ def _events(space: Any) -> Iterator[tuple[str, float]]:
             if devices and not line.name.startswith("Stream"):
                 continue  # the same kernels again, summed up by module or by operation
             for event in line.events:
-                # On the processor everything is traced; what XLA compiled is known by the operation it belongs to.
-                if devices or any(stats.get(stat.metadata_id) == "hlo_op" for stat in event.stats):
-                    yield plane.event_metadata[event.metadata_id].name, event.duration_ps / 1e12
+                name = plane.event_metadata[event.metadata_id].name
+                # On the processor everything is traced; what XLA compiled is known by the operation it belongs to, and
+                # loops and branches hold the operations inside them once more.
+                compiled = any(stats.get(stat.metadata_id) == "hlo_op" for stat in event.stats)
+                if devices or (compiled and not name.startswith(("while", "cond", "call"))):
+                    yield name, event.duration_ps / 1e12
