@@ -27,7 +27,7 @@ def cases(device: str, plan: Plan) -> Iterator[Case | Figures]:
     if plan.size != "smoke":  # the graph of a scan takes long to build, and its own suite has one
         path = plan.file(f"reals-{rows}.db", functools.partial(sqlite_read.write, kind="reals", rows=rows))
         yield from with_kernels(sqlite(device, path, rows), f"SQLite scan, {rows} rows", "tf_loadops, scan")
-    if hasattr(tlo, "read_parquet"):
+    if hasattr(tlo, "ParquetDataLoader"):
         write = functools.partial(parquet_files.write, kind="reals", rows=rows)
         case = parquet(device, plan.file(f"reals-{rows}-none.parquet", write), rows)
         yield from with_kernels(case, f"Parquet, {rows} rows", "tf_loadops, native")

@@ -38,8 +38,8 @@ print(json.dumps([between - start, end - between, nodes]))
 
 def cases(plan: Plan) -> Iterator[Case | Figures]:
     """Files of several kinds, and first calls."""
-    if not hasattr(tlo, "read_parquet"):
-        raise SkippedError("this version of tf_loadops has no read_parquet.")
+    if not hasattr(tlo, "ParquetDataLoader"):
+        raise SkippedError("this version of tf_loadops reads no Parquet.")
     rows = plan.pick(500, 100_000, 1_000_000, 1_000_000)
     for kind, codec in plan.pick(FILES[::3], FILES, FILES, FILES):
         count = min(rows, 100_000) if kind == "strings" else rows

@@ -46,7 +46,7 @@ def test_a_suite_runs_and_its_results_are_right(suite, tmp_path):
             assert set(wrong.values()) <= {"the profiler of this TensorFlow shows no kernels on this device"}
             assert isinstance(case, Figures) or all(name.startswith("tf_loadops") for name in report)
     except SkippedError as skipped:
-        assert str(skipped) == "this version of tf_loadops has no read_parquet."
+        assert str(skipped) == "this version of tf_loadops reads no Parquet."
         pytest.skip(str(skipped))
 
 
