@@ -45,7 +45,7 @@ def cases(plan: Plan) -> Iterator[Case | Figures]:
         count = min(rows, 100_000) if kind == "strings" else rows
         make = functools.partial(write, kind=kind, rows=count, codec=codec)
         yield case(plan.file(f"{kind}-{count}-{codec}.parquet", make), kind, codec, count)
-    for columns in plan.pick([10], [10, 100], [10, 100], [10, 100]):
+    for columns in plan.pick([], [10, 100], [10, 100], [10, 100]):
         make = functools.partial(write, kind="reals", rows=1000, columns=columns)
         path = plan.file(f"reals-1000x{columns}.parquet", make)
         yield Figures(f"Parquet, first call, {columns} columns", functools.partial(first_call, path))
