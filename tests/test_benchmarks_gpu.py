@@ -1,7 +1,10 @@
 """What `--device gpu` measures, on the CPU: the programs' results, the trace, StableHLO, and no GPU at all."""
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from benchmarks.__main__ import main
 from benchmarks.csv_read import write_file
 
 CPU = "/CPU:0"
+ROOT = Path(__file__).parents[1]
 
 
 def loaded(text, columns=2):
@@ -57,6 +61,31 @@ def test_a_file_is_read_behind_its_header(tmp_path):
     whole = device_csv.part_of(path.read_bytes().partition(b"\n")[2])
     assert part.rows == whole.rows
     np.testing.assert_array_equal(part.words, whole.words)
+
+
+ON_ANOTHER_DEVICE = """
+import numpy as np
+import tensorflow as tf
+
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+from benchmarks import device_csv, gpu_tables
+
+part = device_csv.part_of(b"1,2\\n3,4\\n")
+upload = device_csv.on_device("/CPU:1", part)
+loaded = device_csv.load("/CPU:1", 2, [(upload, part.height)])
+out = device_csv.standardized("/CPU:1", loaded)[0]
+pages = gpu_tables.plain("/CPU:1", np.ones([10, 8])).candidates["tf_loadops, upload included"]()
+print(*{tensor.device[-5:] for tensor in (upload[0], loaded[0].x, loaded[0].moments.mean, out, pages)})
+"""
+
+
+def test_everything_is_computed_where_it_was_asked_for():
+    """A second logical CPU stands for the GPU: where nothing is said, TensorFlow takes the first."""
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    command = [sys.executable, "-c", ON_ANOTHER_DEVICE]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "CPU:1\n"), done.stderr[-2000:]
 
 
 def test_wrong_results_are_found():
