@@ -53,11 +53,13 @@ def bench(words: Sequence[str]) -> int:
         )
         return 1
     path = os.pathsep.join(filter(None, [str(clone), os.environ.get("PYTHONPATH")]))
-    try:
-        command = [sys.executable, "-c", _BENCH, *words]
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
-    except KeyboardInterrupt:  # the benchmarks got it, too
-        return 130
+    running = subprocess.Popen([sys.executable, "-c", _BENCH, *words], env={**os.environ, "PYTHONPATH": path})
+    while True:
+        try:
+            code = running.wait()
+            return code if code >= 0 else 128 - code
+        except KeyboardInterrupt:  # the benchmarks got it, too, and end what they have started, such as a server
+            continue
 
 
 def _is_clone(folder: Path) -> bool:

@@ -33,7 +33,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m benchmarks") 
     arguments = _parser(prog).parse_args(argv)
     # Wide where nobody looks, so that a table in a file is not cut at 80 characters.
     console = Console(width=None if sys.stdout.isatty() else 130)
-    return int(arguments.command(arguments, console))
+    try:
+        return int(arguments.command(arguments, console))
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

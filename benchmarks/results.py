@@ -75,9 +75,11 @@ def commit() -> str | None:
 
 
 def save(path: pathlib.Path, figures: dict[str, Any]) -> None:
-    """Writes a document."""
+    """Writes a document; whoever interrupts it finds the one before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def load(path: pathlib.Path) -> dict[str, Any]:

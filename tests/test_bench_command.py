@@ -58,7 +58,9 @@ def test_the_clone_that_the_command_is_given_in_is_found(tmp_path, monkeypatch):
     for name in ("benchmarks", "tf_loadops"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("")
-    main = "import pathlib\ndef main(prog):\n    pathlib.Path('ran').write_text(prog)\n    return 3\n"
-    (tmp_path / "benchmarks/__main__.py").write_text(main)
+    main = tmp_path / "benchmarks/__main__.py"
+    main.write_text("import pathlib\ndef main(prog):\n    pathlib.Path('ran').write_text(prog)\n    return 3\n")
     assert cli.main(["bench", "list"]) == 3
     assert (tmp_path / "ran").read_text() == "tf-loadops bench"
+    main.write_text("import os, signal\ndef main(prog):\n    os.kill(os.getpid(), signal.SIGTERM)\n")
+    assert cli.main(["bench", "list"]) == 128 + 15  # as a shell says it
