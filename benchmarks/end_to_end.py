@@ -24,10 +24,19 @@ FEATURES = [f"f{i}" for i in range(10)]
 BLOCK = 2000  # a file repeats so many rows
 BATCH = 512
 
-_MEMORY = """
+CSV_DATASET = "make_csv_dataset, Normalization"
+
+_TRAINING_MEMORY = """
 from benchmarks.end_to_end import training
 peak = begin_memory()
 training(sys.argv[1])[sys.argv[2]]()
+print(json.dumps(peak() / 1e6))
+"""
+_PREDICTING_MEMORY = """
+from benchmarks.end_to_end import predicting, trained
+work = predicting(sys.argv[1], trained(), sys.argv[3])[sys.argv[2]]
+peak = begin_memory()
+work()
 print(json.dumps(peak() / 1e6))
 """
 
@@ -38,11 +47,17 @@ def cases(plan: Plan) -> Iterator[Case | Figures]:
     path = plan.file(f"labelled-{blocks * BLOCK}.csv", functools.partial(write_file, blocks=blocks))
     rows = f"CSV of {blocks * BLOCK} x {len(FEATURES)}"
     yield Case(f"file to a model trained for one epoch, {rows}", training(str(path)), BASELINE, check_trained, slow=30)
-    yield Figures(f"memory of that training, {rows}", functools.partial(memory, str(path)))
+    if plan.size != "smoke":
+        names = list(training(str(path)))
+        yield Figures(f"memory of that training, {rows}", functools.partial(memory, names, _TRAINING_MEMORY, str(path)))
     with tempfile.TemporaryDirectory() as folder:
-        model = exported(str(path), folder)
+        model = trained()
+        export(model, folder)
         check = functools.partial(check_predicted, model, blocks)
-        yield Case(f"file to predictions, {rows}", predicting(str(path), model, folder), BASELINE, check)
+        work = predicting(str(path), model, folder)
+        yield Case(f"file to predictions, {rows}", work, BASELINE, check)
+        measure = functools.partial(memory, list(work), _PREDICTING_MEMORY, str(path), folder)
+        yield Figures(f"memory of those predictions, {rows}", measure)
         for size in plan.pick([10], [1, 100, 10_000], [1, 100, 10_000], [1, 100, 10_000]):
             calls = plan.pick(3, 100, 300, 300)
             measure = functools.partial(latencies, requests(model, folder, size), calls)
@@ -116,7 +131,7 @@ def training(path: str) -> dict[str, Callable[[], Any]]:
         one_epoch(net, batches)
         return net(tf.constant(x, tf.float32)).numpy()
 
-    return {BASELINE: pandas, "make_csv_dataset, Normalization": csv_dataset, "tf_loadops": ours}
+    return {BASELINE: pandas, CSV_DATASET: csv_dataset, "tf_loadops": ours}
 
 
 def check_trained(name: str, result: Any) -> str | None:
@@ -126,26 +141,37 @@ def check_trained(name: str, result: Any) -> str | None:
     return None if left < 0.9 else f"has learned nothing: {left:.2f} of the labels' variance is left"
 
 
-def memory(path: str, plan: Plan, advance: Callable[[str], None]) -> dict[str, Any]:
+def memory(
+    names: list[str], script: str, path: str, *more: str | Plan | Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
     """The peak of each way above what TensorFlow takes, in a process of its own."""
+    *arguments, plan, advance = more
     report = {}
-    for name in training(path):
+    for name in names:
         if plan.wants(name):
             advance(name)
-            report[name] = {**timing.summary([fresh(_MEMORY, path, name)]), "unit": "MB"}
+            try:
+                report[name] = {**timing.summary([fresh(script, path, name, *arguments)]), "unit": "MB"}
+            except RuntimeError as error:
+                report[name] = {"skipped": timing.reason(error)}
     return report
 
 
-def exported(path: str, folder: str) -> keras.Model:
-    """A model from standardized features, and in the folder a SavedModel of it that takes paths and rows of text."""
+def trained() -> keras.Model:
+    """A model from standardized features; what its weights are is all one to how long it takes."""
+    net = network()
+    net.build([None, len(FEATURES)])
+    return net
+
+
+def export(net: keras.Model, folder: str) -> None:
+    """A SavedModel of loader, standardizing and model, which takes paths and rows of text."""
     features = tlo.Schema([tlo.Column(name, "float32") for name in FEATURES])
     scale = tlo.Standardize()
     scale.adapt(tlo.Moments.of(block()[0]))
-    net = network()
     inputs = keras.Input(shape=(), dtype="string", name="path")
     served = keras.Model(inputs, net(scale(tlo.CSVDataLoader(schema=features)(inputs))))
     tlo.export_saved_model(served, folder, signatures=("path", "rows"), overwrite=True)
-    return net
 
 
 def predicting(path: str, net: keras.Model, folder: str) -> dict[str, Callable[[], Any]]:
@@ -159,7 +185,22 @@ def predicting(path: str, net: keras.Model, folder: str) -> dict[str, Callable[[
         values = pd.read_csv(path, usecols=FEATURES).to_numpy("float64")
         return net(tf.constant((values - mean) / std, tf.float32)).numpy()
 
-    return {BASELINE: pandas, "tf_loadops, SavedModel": lambda: call(path=tf.constant([path]))["output"].numpy()}
+    def csv_dataset() -> Any:
+        data = tf.data.experimental.make_csv_dataset(
+            path, BATCH, select_columns=FEATURES, column_defaults=[tf.float32] * len(FEATURES), num_epochs=1,
+            shuffle=False,
+        )  # fmt: skip
+        scale = keras.layers.Normalization(mean=mean, variance=std**2)
+        scale.build([None, len(FEATURES)])
+        batches = data.map(lambda features: tf.stack([features[name] for name in FEATURES], axis=1))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Your input ran out of data")
+            return keras.Sequential([scale, net]).predict(batches, verbose=0)
+
+    def ours() -> Any:
+        return call(path=tf.constant([path]))["output"].numpy()
+
+    return {BASELINE: pandas, CSV_DATASET: csv_dataset, "tf_loadops, SavedModel": ours}
 
 
 def check_predicted(net: keras.Model, blocks: int, name: str, result: Any) -> str | None:
@@ -180,13 +221,17 @@ def requests(net: keras.Model, folder: str, size: int) -> dict[str, Callable[[],
     body, rows = b"\n".join(lines), tf.constant(lines)
     predict = tf.function(net, input_signature=[tf.TensorSpec([None, len(FEATURES)], tf.float32)])
 
-    def pandas() -> Any:
-        import pandas as pd
+    def pandas(model: Callable[[Any], Any]) -> Callable[[], Any]:
+        def answer() -> Any:
+            import pandas as pd
 
-        values = pd.read_csv(io.BytesIO(body), header=None).to_numpy("float64")
-        return predict(tf.constant((values - mean) / std, tf.float32)).numpy()
+            values = pd.read_csv(io.BytesIO(body), header=None).to_numpy("float64")
+            return model(tf.constant((values - mean) / std, tf.float32)).numpy()
 
-    return {BASELINE: pandas, "tf_loadops, SavedModel": lambda: call(rows=rows)["output"].numpy()}
+        return answer
+
+    work = {"pandas, model(x)": pandas(net), "pandas, tf.function": pandas(predict)}
+    return work | {"tf_loadops, SavedModel": lambda: call(rows=rows)["output"].numpy()}
 
 
 def latencies(

@@ -15,7 +15,10 @@ from typing import Any
 from benchmarks.suite import Plan
 
 FOLDER = pathlib.Path(__file__).parent / "results"
-_LIBRARIES = ("tensorflow", "keras", "numpy", "pandas", "polars", "pyarrow", "connectorx", "sklearn", "psycopg", "cudf")
+_LIBRARIES = (
+    "tensorflow", "keras", "numpy", "pandas", "polars", "pyarrow", "connectorx", "sklearn", "psycopg", "tensorflow_io",
+    "cudf", "jax",
+)  # fmt: skip
 
 
 def document(plan: Plan, suites: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def document(plan: Plan, suites: dict[str, Any]) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **versions},
         "commit": commit(),
         "seed": 0,
-        "plan": {"size": plan.size, "peers": plan.peers, "rounds": plan.rounds},
+        "plan": {"size": plan.size, "peers": plan.peers, "rounds": plan.rounds, "device": plan.device},
         "suites": suites,
     }
 
@@ -51,8 +54,11 @@ def processor() -> str:
 
 
 def gpu() -> str | None:
-    """The name of the GPU that TensorFlow sees; None if it sees none."""
-    import tensorflow as tf
+    """The name of the GPU that TensorFlow sees; None if it sees none, or where there is no TensorFlow."""
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError:
+        return None
 
     devices = tf.config.list_physical_devices("GPU")
     return tf.config.experimental.get_device_details(devices[0]).get("device_name", "GPU") if devices else None
@@ -69,9 +75,11 @@ def commit() -> str | None:
 
 
 def save(path: pathlib.Path, figures: dict[str, Any]) -> None:
-    """Writes a document."""
+    """Writes a document; whoever interrupts it finds the one before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def load(path: pathlib.Path) -> dict[str, Any]:
@@ -95,6 +103,14 @@ def rows(figures: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any
         for title, report in found.items():
             for name, row in report.items():
                 yield suite, title, name, row
+
+
+def absent(figures: dict[str, Any]) -> list[str]:
+    """The peers that were asked for and that no candidate is called like."""
+    peers = figures["plan"]["peers"]
+    names = [name for _, _, name, _ in rows(figures)]
+    wanted = [] if peers in ("all", "none") else [part.strip() for part in peers.split(",")]
+    return [part for part in wanted if not any(part in name for name in names)]
 
 
 def compared(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, float, float, str]]:

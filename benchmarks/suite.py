@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,15 +14,23 @@ OURS = "tf_loadops"
 SIZES = ("smoke", "small", "medium", "large")
 CACHE = pathlib.Path(__file__).parent / ".cache"
 
+DEVICES = ("cpu", "gpu")
+
 SUITES = {
     "csv": "csv_read",
     "first-call": "first_call",
+    "parquet": "parquet_read",
     "postgres": "postgres_read",
     "sqlite": "sqlite_read",
     "standardize": "standardize",
     "end-to-end": "end_to_end",
+    "gpu": "gpu",
 }
 """Names of suites and the modules that hold them: a docstring, and a function `cases` of a Plan."""
+
+
+class SkippedError(Exception):
+    """Raised by a suite that can't run here; its text is one line that says why."""
 
 
 class Plan(NamedTuple):
@@ -32,12 +41,14 @@ class Plan(NamedTuple):
       peers: "all", "none", or names, or parts of names, of the peers to run beside.
       rounds: how often a candidate is timed.
       folder: where data files are kept.
+      device: one of DEVICES: what the suite `gpu` computes on.
     """
 
     size: str = "small"
     peers: str = "all"
     rounds: int = 7
     folder: pathlib.Path = CACHE
+    device: str = "cpu"
 
     def pick(self, smoke: Any, small: Any, medium: Any, large: Any) -> Any:
         """The value for this size."""
@@ -70,6 +81,7 @@ class Case(NamedTuple):
       baseline: the candidate that ratios are to; the first of this package's where it does not take part.
       check: as for `timing.compare`.
       slow: as for `timing.compare`.
+      size: how many bytes the work goes through, for a column of GB/s; None where that says nothing.
     """
 
     title: str
@@ -77,12 +89,17 @@ class Case(NamedTuple):
     baseline: str
     check: Callable[[str, Any], str | None]
     slow: float = 8.0
+    size: int | None = None
 
     def report(self, plan: Plan, advance: Callable[[str], None]) -> dict[str, dict[str, Any]]:
         """Times the candidates that the plan wants."""
         work = {name: function for name, function in self.candidates.items() if plan.wants(name)}
         baseline = self.baseline if self.baseline in work else next(iter(work))
-        return timing.compare(work, baseline, self.check, plan.rounds, self.slow, advance)
+        report = timing.compare(work, baseline, self.check, plan.rounds, self.slow, advance)
+        for row in report.values():
+            if self.size is not None and "median" in row:
+                row["gigabytes_per_second"] = self.size / 1e9 / row["median"]
+        return report
 
 
 class Figures(NamedTuple):
@@ -102,14 +119,18 @@ class Figures(NamedTuple):
 
 
 def description(suite: str) -> str:
-    """The first line of a suite's docstring."""
-    return str(_module(suite).__doc__).splitlines()[0]
+    """The first line of a suite's docstring; the module, and with it TensorFlow, is not imported for that."""
+    source = (pathlib.Path(__file__).parent / f"{SUITES[suite]}.py").read_text(encoding="utf-8")
+    return str(ast.get_docstring(ast.parse(source))).splitlines()[0]
 
 
 def cases(suite: str, plan: Plan) -> Iterator[Case | Figures]:
-    """A suite's cases, each made when the one before it is through."""
-    yield from _module(suite).cases(plan)
+    """A suite's cases, each made when the one before it is through.
 
-
-def _module(suite: str) -> Any:
-    return importlib.import_module(f"benchmarks.{SUITES[suite]}")
+    Raises:
+      SkippedError: if the suite can't run here.
+    """
+    try:
+        yield from importlib.import_module(f"benchmarks.{SUITES[suite]}").cases(plan)
+    except ModuleNotFoundError as error:
+        raise SkippedError(f"needs the package {error.name}, which is not installed.") from error

@@ -1,15 +1,12 @@
-"""Figures as text: tables on a terminal, and the README's table."""
+"""Figures as text, and tables of them on a terminal."""
 
 from __future__ import annotations
 
-import pathlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def seconds(value: float) -> str:
@@ -40,62 +37,38 @@ def ratio(row: Mapping[str, Any]) -> str:
     return f"{row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
 
 
+def rate(row: Mapping[str, Any]) -> str:
+    """How fast the bytes went through, where that was measured."""
+    return f"{row['gigabytes_per_second']:.3g}" if "gigabytes_per_second" in row else ""
+
+
+def headings(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What `cells` holds."""
+    rates = any(map(rate, report.values()))
+    return ["median", "min", "max", *(["GB/s"] if rates else []), "ratio", "first"]
+
+
+def cells(row: Mapping[str, Any], headings: Sequence[str]) -> list[str]:
+    """A row's figures as text, one for each heading."""
+    text = {"GB/s": rate(row), "ratio": ratio(row)}
+    return [text[heading] if heading in text else shown(row, heading) for heading in headings]
+
+
 def show(console: Console, title: str, report: Mapping[str, Mapping[str, Any]]) -> None:
     """Prints the rows of one case."""
+    from rich.table import Table  # here, as `stablehlo` runs where there may be JAX only
+
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("candidate")
-    for heading in ("median", "min", "max", "ratio", "first"):
+    columns = headings(report)
+    for heading in columns:
         table.add_column(heading, justify="right")
     skipped = []
     for name, row in report.items():
         if "skipped" in row:
             skipped.append(f"{name} skipped: {row['skipped']}")
         else:
-            figures = [shown(row, key) for key in ("median", "min", "max")]
-            table.add_row(name, *figures, ratio(row), shown(row, "first"))
+            table.add_row(name, *cells(row, columns))
     console.print(table)
     for line in skipped:
         console.print(line, style="dim", highlight=False, soft_wrap=True)
-
-
-def markdown(figures: Mapping[str, Any], headlines: Mapping[str, str]) -> str:
-    """The README's table.
-
-    Args:
-      figures: a document of `results`.
-      headlines: part of a case's title to how the table calls it.
-
-    Returns:
-      A Markdown table with one line for each candidate of those cases.
-    """
-    machine, versions = figures["machine"], figures["versions"]
-    lines = ["| work | candidate | median | range | ratio |", "|---|---|---|---|---|"]
-    for found in figures["suites"].values():
-        for title, report in found.items():
-            label = next((label for part, label in headlines.items() if part in title), None)
-            for name, row in report.items() if label else ():
-                if "median" in row:
-                    spread = f"{shown(row, 'min')} - {shown(row, 'max')}"
-                    lines.append(f"| {label} | {name} | {shown(row, 'median')} | {spread} | {ratio(row)} |")
-                    label = ""
-    lines.append("")
-    lines.append(
-        f"{figures['date']}, {machine['processor']}, {machine['cores']} cores, TensorFlow {versions['tensorflow']}, "
-        f"size {figures['plan']['size']}, medians of {figures['plan']['rounds']} rounds in turn; the ratio is to the "
-        "candidate with ratio 1, in the same round."
-    )
-    return "\n".join(lines)
-
-
-def into_readme(readme: pathlib.Path, table: str) -> None:
-    """Puts a table between the README's two marks.
-
-    Raises:
-      SystemExit: if they are not there.
-    """
-    text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{readme}: has no marks {BEGIN} and {END} for the table to go between.")
-    readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")

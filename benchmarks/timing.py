@@ -42,7 +42,7 @@ def compare(
             first, result = timed(work)
             wrong = check(name, result)
         except Exception as error:  # a peer that is not installed, or cannot do it, is part of the result
-            wrong = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
+            wrong = reason(error)
             first = 0.0
         if wrong is not None:
             report[name] = {"skipped": wrong}
@@ -66,6 +66,14 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
+def reason(error: Exception) -> str:
+    """One line of an error, without TensorFlow's trace around the refusals of this package."""
+    _, found, text = str(error).rpartition("could not correctly convert string: ")
+    if found:
+        return f"refused: {text.splitlines()[0]}"[:300]
+    return f"{type(error).__name__}: {text}".splitlines()[0][:200]
+
+
 def summary(values: Sequence[float], baseline: Sequence[float] | None = None) -> dict[str, Any]:
     """The row of one candidate.
 
@@ -74,14 +82,15 @@ def summary(values: Sequence[float], baseline: Sequence[float] | None = None) ->
       baseline: the same of the baseline.
 
     Returns:
-      `median`, `min`, `max` and `rounds`; and `ratio`, `ratio_min` and `ratio_max` of its value over the baseline's in
-      the same round.
+      `median`, `min`, `max`, `rounds` and `values`; and `ratio`, `ratio_min` and `ratio_max` of its value over the
+      baseline's in the same round.
 
     Example:
       >>> summary([2.0, 4.0, 3.0], [1.0, 1.0, 2.0])["ratio"]
       2.0
     """
-    row = {"median": statistics.median(values), "min": min(values), "max": max(values), "rounds": len(values)}
+    row: dict[str, Any] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    row |= {"rounds": len(values), "values": [float(f"{value:.6g}") for value in values]}
     if baseline:
         ratios = [own / base for own, base in zip(values, baseline, strict=False)]
         row |= {"ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}

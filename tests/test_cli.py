@@ -48,7 +48,7 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.M)
-    assert listed == ["demo", "schema", "snapshot"]
+    assert listed == ["demo", "schema", "snapshot", "bench"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"\ntf-loadops {name} " in readme for name in listed)
 

@@ -1,4 +1,4 @@
-"""The command line: `tf-loadops demo`, `schema PATH`, `snapshot ADDRESS QUERY FILE`, and `--version`."""
+"""The command line: `tf-loadops demo`, `schema PATH`, `snapshot ADDRESS QUERY FILE`, `bench`, and `--version`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from _tf_loadops_cli import bench
 from tf_loadops.version import __version__
 
 
@@ -23,7 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
       >>> main(["schema", "missing.csv"])
       1
     """
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["bench"]:  # its words, options too, are the benchmarks' own
+        return bench(words[1:])
+    arguments = _parser().parse_args(words)
     try:
         arguments.command(arguments)
     except KeyboardInterrupt:
@@ -76,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     snapshot.add_argument("target", metavar="FILE", help="the file to write")
     snapshot.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     snapshot.set_defaults(command=_snapshot)
+
+    commands.add_parser("bench", help="run the benchmarks of a clone: bench list, run, compare")
     return parser
 
 
