@@ -142,4 +142,4 @@ def _said(template: str, sure: bool = False) -> Iterator[str]:
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    return re.compile(".+?".join(map(re.escape, sentence.split(HOLE))))
+    return re.compile(".+?".join(map(re.escape, sentence.strip(f" {HOLE}").split(HOLE))))

@@ -1,15 +1,27 @@
 """docs/: its examples run, it names everything public, and it lists every refusal."""
 
+import argparse
+import inspect
 import re
 import shlex
 import sys
+from pathlib import Path
+from types import ModuleType
 
+import keras
 import pytest
+import tensorflow as tf
 from tensorflow.python.tools import saved_model_cli
 
 import tf_loadops as tlo
+from benchmarks import suite as suites
 from tests.documents import ROOT, blocks, document, run
 from tests.refusals import refusals
+from tf_loadops.cli import _parser
+from tf_loadops.csv import engine, stream
+from tf_loadops.sql import reader
+from tf_loadops.sql.postgres import connection
+from tf_loadops.standardize import transform
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 
@@ -70,3 +82,81 @@ def test_refusals_are_found_in_the_source():
         "…: all … values are missing, so it has no mean.",  # a list that is joined elsewhere
         "the query took longer than … seconds and was ended.",  # said by the server's program
     } <= found
+
+
+CODE = "\n".join(block.source for page in PAGES for kind in ("python", "py") for block in blocks(page, kind))
+PUBLIC = {name: vars(tlo)[name] for name in dir(tlo) if not isinstance(vars(tlo)[name], ModuleType)}
+PUBLIC = {name: thing for name, thing in PUBLIC.items() if not name.startswith("_")}
+
+
+def test_every_public_name_has_an_example():
+    assert {name for name in PUBLIC if not re.search(rf"\btlo\.{name}\b", CODE)} == set()
+    assert {name for name in [*PUBLIC, "__version__"] if f"`tlo.{name}`" not in document("docs/api.md")} == set()
+
+
+def _members(thing):
+    """The public attributes that a class of this package defines, but for those which every Keras layer has."""
+    own = [vars(base) for base in thing.__mro__ if base.__module__.startswith("tf_loadops")]
+    fields = [*getattr(thing, "_fields", ()), *getattr(thing, "__dataclass_fields__", ())]
+    names = {name for names in (*own, fields) for name in names if not name.startswith("_")}
+    return names - set(dir(keras.layers.Layer))
+
+
+@pytest.mark.parametrize("name", [name for name, thing in PUBLIC.items() if isinstance(thing, type)])
+def test_every_public_method_has_an_example(name):
+    assert {one for one in _members(PUBLIC[name]) if not re.search(rf"(?:\.|def ){one}\b|\b{one}=", CODE)} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name != "LoadError"])
+def test_every_argument_is_documented(name):
+    text = "\n".join(map(document, PAGES))
+    named = {one.name for one in inspect.signature(PUBLIC[name]).parameters.values() if one.kind != one.VAR_KEYWORD}
+    assert {one for one in named if not re.search(rf"`{one}`|\b{one}=", text)} == set()
+
+
+def test_every_command_and_option_is_documented():
+    text = "\n".join(block.source for block in blocks("docs/api.md", "bash"))
+    (commands,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    for command, parser in commands.choices.items():
+        assert f"tf-loadops {command} " in text
+        options = {action.option_strings[-1] for action in parser._actions if action.option_strings} - {"--help"}
+        assert {option for option in options if f"{option}" not in text} == set()
+
+
+def test_links_lead_somewhere():
+    for page in ["README.md", *PAGES]:
+        for target in re.findall(r"\]\(([\w./-]+)\)", document(page)):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+def test_the_index_names_every_page():
+    index = document("docs/README.md")
+    assert {page for page in PAGES if f"]({Path(page).name})" not in index} == {"docs/README.md"}
+
+
+def test_thresholds_are_those_of_the_code():
+    text = document("docs/performance.md")
+    assert f"from {engine.AUTO_BYTES >> 10} KiB of text" in text
+    assert f"in the first {engine._HEAD_BYTES >> 10} KiB" in text
+    assert f"a file from {reader.AUTO_BYTES >> 20} MiB" in text
+    assert f"in parts of {stream.BLOCK_BYTES >> 20} MiB" in text
+    assert f"from 2**{transform._WORTH_COMPILING.bit_length() - 1} values" in text
+    assert connection.SLOTS == 4 and "four at a time" in text
+    assert {suite for suite in suites.SUITES if f"| `{suite}` |" not in text} == set()
+
+
+def test_data_service_deals_out_each_row_once(tmp_path):
+    """As docs/export.md says; here with a dispatcher and two workers in this process."""
+    paths = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
+    for number, path in enumerate(paths):
+        path.write_text(f"x\n{number}\n{number + 10}\n")
+    loader = tlo.CSVDataLoader(paths, engine="general")
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    address = dispatcher.target.partition("://")[2]
+    workers = [service.WorkerServer(service.WorkerConfig(dispatcher_address=address)) for _ in range(2)]
+    (block,) = blocks("docs/export.md", "py")
+    found = {"tf": tf, "loader": loader}
+    run(block, found, block.source.replace("grpc://dispatcher:5050", dispatcher.target))
+    assert sorted(value for batch in found["batches"] for (value,) in batch.numpy().tolist()) == [0, 1, 2, 10, 11, 12]
+    del workers
