@@ -1,7 +1,7 @@
 """Markdown documents whose examples run: README.md and docs/.
 
-Blocks fenced as `python` are executed, statement by statement. An expression with a comment `# -> value` has that value,
-as `repr` writes it. A `python` block with a `text` block right behind it raises an error with that text.
+Blocks fenced as `python` are executed, statement by statement. An expression with a comment `# -> value` has that
+value, as `repr` writes it. A `python` block with a `text` block right behind it raises an error with that text.
 """
 
 from __future__ import annotations

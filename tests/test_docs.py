@@ -17,6 +17,7 @@ import tf_loadops as tlo
 from benchmarks import suite as suites
 from tests.documents import ROOT, blocks, document, run
 from tests.refusals import refusals
+from tf_loadops import compiled
 from tf_loadops.cli import _parser
 from tf_loadops.csv import engine, stream
 from tf_loadops.sql import reader
@@ -39,6 +40,8 @@ def test_examples_of_a_page_run_in_order(page, tmp_path, monkeypatch, capsys):
     if page == "docs/parquet.md" and not hasattr(tlo, "read_parquet"):
         pytest.skip("this version has no Parquet reader")
     monkeypatch.chdir(tmp_path)
+    # Each example is read with another schema: as in a user's process, no graph is worth building for one small read.
+    monkeypatch.setattr(compiled, "PRICE", 2.0)
     _run_page(page)
     for command in (line for block in blocks(page, "bash") for line in block.source.splitlines()):
         if command.startswith("saved_model_cli "):
