@@ -19,7 +19,7 @@ from tf_loadops.data import penguins
 
 ROOT = Path(__file__).parents[1]
 FILES = ("setup.py", "_tf_loadops_cli.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
-FOLDERS = ("ci", "tests", "tf_loadops")
+FOLDERS = ("ci", "docs", "tests", "tf_loadops")
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 
 
@@ -72,6 +72,7 @@ def test_source_distribution_holds_the_tests(built):
     tests = {path for path in (ROOT / "tests").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {path.relative_to(ROOT).as_posix() for path in tests} <= names
     assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "ci/constraints-tf217.txt"} <= names
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").iterdir()} <= names
 
 
 def test_wheel_metadata(built):

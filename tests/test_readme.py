@@ -11,11 +11,11 @@ import pytest
 import tensorflow as tf
 
 import tf_loadops as tlo
+from tests.documents import ROOT, blocks, document, run
 from tf_loadops.data import penguins
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+README = document("README.md")
+BLOCKS = blocks("README.md")
 DATA = "width,height,price\n1,10,3\n2,30,5\n3,20,7\n"
 MATRIX = [[1, 10, 3], [2, 30, 5], [3, 20, 7]]
 # Every column is three evenly spaced values, so its standard scores are these, in the order of the values.
@@ -100,7 +100,7 @@ def test_python_block(number, tmp_path, monkeypatch):
         db.executemany("INSERT INTO boxes VALUES (?, ?, ?, ?)", [(1, 1, 10, "a"), (2, 2, 30, "it's"), (3, 3, 20, "c")])
         db.commit()
     found = {}
-    exec(compile(BLOCKS[number], f"<README block {number + 1}>", "exec"), found)
+    run(BLOCKS[number], found)
     CHECKS[number](found)
 
 
