@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from decimal import Decimal
 from fractions import Fraction
@@ -177,6 +178,18 @@ def test_texts(server):
 def test_kinds_of_text(server, value, expected):
     table = mixed(server, f"({value}, 0, true, 'x')")
     assert table.columns["s"].numpy().tolist() == [expected]
+
+
+def test_text_as_numbers(server):
+    """README's two expressions; the hash is md5's of hashlib."""
+    cities = ["Oslo", "Rome", "Bergen", None, "Rome"]
+    rows = ", ".join("(NULL)" if city is None else f"('{city}')" for city in cities)
+    query = "SELECT array_position(ARRAY['Oslo', 'Rome'], city) AS a, ('x' || left(md5(city), 8))::bit(32)::bigint % "
+    query += f"1000 AS b FROM (VALUES {rows}) AS x(city)"
+    schema = tlo.Schema([tlo.Column("a", "int64", default=0), tlo.Column("b", "int64", default=-1)])
+    table = tlo.read_postgres(server.dsn, query, schema)
+    hashed = [-1 if c is None else int(hashlib.md5(c.encode()).hexdigest()[:8], 16) % 1000 for c in cities]
+    assert lists(table) == {"a": [1, 2, 0, 0, 2], "b": hashed}
 
 
 def test_enum_and_domain(server):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 
-_FUNCTIONS = """
-abs array_to_string boolsend cardinality clock_timestamp convert_from convert_to count current_setting date_trunc decode
-encode float4send float8send format_type generate_series getdatabaseencoding int4send int8send json_agg
-json_build_object json_object_keys left lpad max min octet_length pg_typeof quote_ident repeat replace row_number
-row_to_json set_config statement_timestamp string_agg strpos substr translate trunc unnest
-""".split()
-_CALL = re.compile(rf"(?<![\w.])({'|'.join(_FUNCTIONS)})\(")
+_FUNCTIONS = (
+    "abs|array_to_string|boolsend|cardinality|clock_timestamp|convert_from|convert_to|count|current_setting|"
+    "date_trunc|decode|encode|float4send|float8send|format_type|generate_series|getdatabaseencoding|int4send|"
+    "int8send|json_agg|json_build_object|json_object_keys|left|lpad|max|min|octet_length|pg_typeof|quote_ident|"
+    "repeat|replace|row_number|row_to_json|set_config|statement_timestamp|string_agg|strpos|substr|translate|"
+    "trunc|unnest"
+)
+_CALL = re.compile(rf"(?<![\w.])({_FUNCTIONS})\(")
 
 
 def qualified(sql: str) -> str:

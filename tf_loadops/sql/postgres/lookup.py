@@ -101,8 +101,8 @@ def _query(table: str, key: str, key_type: str, names: Sequence[str], at: str, u
         found = f"{found}::text"
     # Positions for names, and each name by itself: behind a dot it could be that of a function of the table's rows.
     columns = [f"tlo_c{i}" for i in range(len(names))]
-    given = ", ".join([*(f"tlo_table.{c} AS {quoted(n)}" for c, n in zip(columns, names, strict=True))])
-    inner = ", ".join([*(f"{quoted(n)} AS {c}" for c, n in zip(columns, names, strict=True)), f"{quoted(key)} AS tlo_key"])
+    given = ", ".join(f"tlo_table.{c} AS {quoted(n)}" for c, n in zip(columns, names, strict=True))
+    inner = ", ".join(f"{quoted(n)} AS {c}" for c, n in zip([*columns, "tlo_key"], [*names, key], strict=True))
     return qualified(
         f"SELECT {given}, tlo_keys.at - 1 AS {at}, {found} IS NULL AS {unknown} FROM unnest($1) WITH ORDINALITY AS "
     ) + (

@@ -59,7 +59,8 @@ def _texts(values: Tensor, is_text: Tensor | None = None) -> tuple[str, Tensor]:
     coded = tf.strings.join(["x", base64(values)])
     if is_text is not None:
         coded = tf.where(is_text, coded, "-")
-    head = "ARRAY(SELECT CASE WHEN x <> '-' THEN convert_from(decode(substr(x, 2), 'base64'), 'UTF8') END FROM unnest('{"
+    text = "convert_from(decode(substr(x, 2), 'base64'), 'UTF8')"
+    head = f"ARRAY(SELECT CASE WHEN x <> '-' THEN {text} END FROM unnest('{{"
     tail = "}'::text[]) WITH ORDINALITY AS tlo_u(x, o) ORDER BY o)"
     return "text[]", tf.strings.join([qualified(head), tf.strings.reduce_join(coded, separator=","), tail])
 

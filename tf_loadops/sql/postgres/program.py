@@ -137,9 +137,12 @@ _PACK = r"""
       || ' FROM (SELECT tlo_q.*, row_number() OVER () AS {row} FROM (' || tlo_query || E'\n) AS tlo_q) AS tlo_t'
       INTO tlo_count, tlo_flags, tlo_parts, tlo_said{using};
     -- Most results have nothing but plain values, and of them no marks come.
-    IF tlo_flags IS NULL OR tlo_flags = decode(repeat('00', octet_length(tlo_flags)), 'hex') THEN tlo_flags := ''; END IF;
+    IF tlo_flags IS NULL OR tlo_flags = decode(repeat('00', octet_length(tlo_flags)), 'hex') THEN
+      tlo_flags := '';
+    END IF;
     tlo_answer := convert_to('TABLE   ', 'UTF8') || tlo_count || int8send(octet_length(tlo_flags)) || int8send(0)
-      || tlo_flags || (SELECT coalesce(string_agg(p, '' ORDER BY o), '') FROM unnest(tlo_parts) WITH ORDINALITY AS x(p, o))
+      || tlo_flags
+      || (SELECT coalesce(string_agg(p, '' ORDER BY o), '') FROM unnest(tlo_parts) WITH ORDINALITY AS x(p, o))
       || convert_to(coalesce(substr(tlo_said, 25), ''), 'UTF8');
 """
 _FLAG = r"""
@@ -253,9 +256,10 @@ def reading(
         for kind, e in EXPRESSIONS[dtype].items()
     )
     words = "CASE tlo_kinds[tlo_i] " + " ".join(f"WHEN '{k}' THEN '{w}'" for k, w in KINDS.items()) + " END"
+    row = apart_from("tlo_row", schema.names)
     pack = _PACK.format(
         expressions=expressions, null=NULL, naming=str(naming).lower(), described=words, using=_using(params),
-        flag="" if flag is None else _FLAG.format(flag=flag), per_mark=PER_MARK, row=apart_from("tlo_row", schema.names),
+        flag="" if flag is None else _FLAG.format(flag=flag), per_mark=PER_MARK, row=row,
     )  # fmt: skip
     body = _TYPES.format(using=_using(params), kind=_KIND) + pack
     return _message(query, declared, assigned, body, params, timeout)
