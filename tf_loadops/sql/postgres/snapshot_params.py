@@ -71,7 +71,8 @@ def _setting(number: int) -> str:
 
 
 def _value(name: str, tensor: Any, where: str) -> Any:
-    value = tensor.numpy().tolist()
+    value = tensor.numpy()
+    value = value if isinstance(value, bytes) else value.tolist()
     if tensor.dtype != tf.string:
         return value
     try:
