@@ -29,6 +29,7 @@ KINDS = {
     "float": "a double precision",
     "numeric": "a numeric",
     "bool": "a boolean",
+    "date": "a date or timestamp",
     "time": "a date or timestamp",
     "text": "text",
     "bytes": "bytea",
@@ -96,6 +97,7 @@ def _integers(dtype: str) -> dict[str, Expression]:
                             f"WHEN NOT ({inside}) THEN {OUTSIDE}")  # fmt: skip
     ends = f"{low}::float8", f"{high}::float8"
     doubles = _to_integer("{v}::float8", dtype, ends, "{v}::float8 = trunc({v}::float8)")
+    dates = _to_integer(_EPOCH, dtype, ends, "true")
     # In a double, 9999-12-31 23:59:59.999999 would have been rounded to a whole second already.
     times = _to_integer(_EPOCH, dtype, ends, "date_trunc('second', {v}) = {v}")
     return {
@@ -104,6 +106,7 @@ def _integers(dtype: str) -> dict[str, Expression]:
         "float": doubles,
         "numeric": _to_integer("{v}", dtype, (low, high), "{v} = trunc({v})"),
         "bool": Expression(f"{kind}send({{v}}::int4::{kind})"),
+        "date": dates,
         "time": times,
     }
 
@@ -115,6 +118,7 @@ EXPRESSIONS: dict[str, dict[str, Expression]] = {
         "float": _from_float8("{v}"),
         "numeric": _from_numeric("float4"),
         "bool": Expression("float4send({v}::int4::float4)"),
+        "date": _from_float8(_EPOCH),
         "time": _from_float8(_EPOCH),
     },
     "float64": {
@@ -123,6 +127,7 @@ EXPRESSIONS: dict[str, dict[str, Expression]] = {
         "float": Expression("float8send({v})"),
         "numeric": _from_numeric("float8"),
         "bool": Expression("float8send({v}::int4::float8)"),
+        "date": Expression(f"float8send({_EPOCH})"),
         "time": Expression(f"float8send({_EPOCH})"),
     },
     "int32": _integers("int32"),

@@ -93,7 +93,8 @@ _TYPES = r"""
 """
 _KIND = r"""CASE WHEN tlo_type.oid IN (20, 21, 23) THEN 'int' WHEN tlo_type.oid = 700 THEN 'real'
         WHEN tlo_type.oid = 701 THEN 'float' WHEN tlo_type.oid = 1700 THEN 'numeric' WHEN tlo_type.oid = 16 THEN 'bool'
-        WHEN tlo_type.oid IN (1082, 1114, 1184) THEN 'time' WHEN tlo_type.oid = 17 THEN 'bytes'
+        WHEN tlo_type.oid = 1082 THEN 'date' WHEN tlo_type.oid IN (1114, 1184) THEN 'time'
+        WHEN tlo_type.oid = 17 THEN 'bytes'
         WHEN tlo_type.typcategory = 'S' OR tlo_type.typtype = 'e' OR tlo_type.oid IN (18, 114, 142, 2950, 3802)
         THEN 'text' ELSE 'other' END"""
 # Of every column the bytes of all values, for text also their lengths, and of every row its marks. A column's number is
