@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from _tf_loadops_cli import bench
 from tf_loadops.version import __version__
@@ -78,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     snapshot.add_argument("address", metavar="ADDRESS", help="postgresql://user@host:port/database")
     snapshot.add_argument("query", metavar="QUERY", help="one SELECT")
     snapshot.add_argument("target", metavar="FILE", help="the file to write")
+    snapshot.add_argument(
+        "--param", metavar="NAME=VALUE", action="append", type=_param, default=[], dest="params",
+        help="a value for the query's :NAME, as JSON (3, 1.5, true, \"3\", [\"a\", \"b\"]); what is no JSON is text",
+    )  # fmt: skip
     snapshot.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     snapshot.set_defaults(command=_snapshot)
 
@@ -104,7 +110,10 @@ def _schema(arguments: argparse.Namespace) -> None:
 def _snapshot(arguments: argparse.Namespace) -> None:
     import tf_loadops as tlo
 
-    rows = tlo.snapshot(arguments.address, arguments.query, arguments.target, overwrite=arguments.overwrite)
+    rows = tlo.snapshot(
+        arguments.address, arguments.query, arguments.target, params=dict(arguments.params),
+        overwrite=arguments.overwrite,
+    )  # fmt: skip
     print(f"{arguments.target}: {rows} rows")
 
 
@@ -123,6 +132,16 @@ def _refusal(error: Exception) -> str | None:
         text = str(error.message).rpartition("could not correctly convert string: ")[2]
         return " ".join(text.partition("\n\t [[")[0].split())
     return None
+
+
+def _param(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, received {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _positive(text: str) -> int:

@@ -1,8 +1,8 @@
 """The registry: each loader with a small source, and what it makes of it, written out literally.
 
 A new loader gets every promise tested by one more entry in `CASES`. One is not here: what reads PostgreSQL is made of
-tensorflow-io's ops, and so can promise neither stock ops nor a process that has TensorFlow only; `tests/postgres` tests
-the others for it.
+tensorflow-io's ops, and so can promise neither stock ops nor a process that has TensorFlow only, and its source is no
+path. `tests/postgres/test_promises.py` holds the others for it.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +75,7 @@ def test_down_at_first_then_up_then_down_and_up(frail):
 
 
 def test_a_restart_is_waited_for(frail, monkeypatch):
-    """Connecting is tried again, after 0.1, 0.2 and 0.4 seconds; here ten times that, as a start may take a second."""
+    """Connecting is tried again after 0.2 and 0.5 seconds; here ten times that, as a start may take a second."""
     monkeypatch.setattr(connection, "PAUSE", 10 * connection.PAUSE)
     frail.stop()
     up = threading.Thread(target=frail.start)
@@ -148,6 +149,38 @@ def test_no_such_database_and_no_such_user(frail):
         tlo.read_postgres(nobody, QUERY, PRICE)
     assert eager.value.message == f"{frail.where}: no {reason}"
     assert works(frail)
+
+
+def attempts(frail, function):
+    """How many connections a server counts while something is done."""
+    frail.sql("ALTER SYSTEM SET log_connections = on", user="admin")
+    frail.sql("SELECT pg_reload_conf()", user="admin")
+    log = pathlib.Path(frail.folder, "log")
+    time.sleep(0.2)
+    size = log.stat().st_size
+    function()
+    time.sleep(0.2)
+    return log.read_bytes()[size:].count(b"connection received")
+
+
+def test_a_wrong_password_is_tried_four_times(frail):
+    wrong = frail.dsn.replace("clerk@", "locked:Wr0ng@")
+    assert attempts(frail, lambda: said(wrong)) == 4
+    assert attempts(frail, lambda: said(frail.dsn.replace("/shop", "/none"))) <= 5
+    assert attempts(frail, lambda: works(frail)) == 1
+
+
+def test_a_session_that_is_ended_at_the_second_attempt(frail, monkeypatch):
+    """A query that runs when the server is back at last, and is cut then, is not said to lack its database."""
+    monkeypatch.setattr(connection, "PAUSE", 10 * connection.PAUSE)
+    frail.stop()
+    query = "SELECT pg_terminate_backend(pg_backend_pid())::text, 1 AS price"
+    up = threading.Thread(target=frail.start)
+    up.start()
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        tlo.read_postgres(frail.dsn, query, PRICE, timeout=28.0)
+    up.join()
+    assert caught.value.message == f"{frail.where}: {CALL_AGAIN}"
 
 
 def test_after_many_failures_no_connection_is_left(frail):

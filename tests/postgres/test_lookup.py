@@ -72,6 +72,19 @@ def test_uuid(users):
     np.testing.assert_array_equal(layer(tf.constant(keys))[:, 0], [3, 5, np.nan, np.nan, np.nan])
 
 
+def test_keys_of_other_columns(users):
+    users.sql("CREATE DOMAIN ticket AS bigint; CREATE TABLE tickets (n numeric, d ticket, c char(4), v int); "
+              "INSERT INTO tickets VALUES (1, 7, 'ab', 10), (2.5, 8, 'cd', 20), (NULL, NULL, NULL, 30)")  # fmt: skip
+    for key, keys, more, expected in (
+        ("d", [8, 9, 7], {}, [20, np.nan, 10]),
+        ("n", [1, 2, -1], {"key_dtype": "int64"}, [10, np.nan, np.nan]),
+        ("n", ["2.5", "1", ""], {"key_dtype": "string"}, [20, 10, np.nan]),
+        ("c", ["ab", "ab  ", "a"], {}, [10, np.nan, np.nan]),
+    ):
+        layer = tlo.PostgresLookup(users.dsn, "tickets", key, ["v"], **more)
+        np.testing.assert_array_equal(layer(tf.constant(keys))[:, 0], expected)
+
+
 def test_columns_of_their_own_types(users):
     schema = tlo.Schema([tlo.Column("age", "int64", default=-1), tlo.Column("name", "string")])
     layer = tlo.PostgresLookup(users.dsn, "users", "id", ["name", "age"], schema=schema, output="columns")
@@ -118,6 +131,11 @@ def test_bad_values_and_keys_found_twice(users):
          '"agee", "id" FROM "users"'),
         ({"key": "income"}, "{where}: column 'income' is double precision, and keys are integers or text. Name another "
          "column, or pass key_dtype."),
+        ({"key": "ok", "key_dtype": "int64"}, "{where}: column 'ok' is boolean, and keys are integers or text. Name "
+         "another column, or pass key_dtype='string'."),
+        ({"table": '"users" WHERE false'}, "A table is written table, or schema.table; a part that holds a dot or a "
+         "double quote stands in double quotes, and a double quote in it twice. Received: table='\"users\" WHERE "
+         "false'."),
         ({"columns": []}, "columns is a sequence of at least one name. Received: columns=[]."),
         ({"source": "users.db"}, "The source of a PostgresLookup is an address that begins with postgresql://."),
         ({"timeout": 0}, "timeout is from 0.001 to 86400 seconds. Received: timeout=0."),

@@ -163,6 +163,8 @@ NO_URI = (
         ("postgresql://locked:Wr0?ng@{place}", f"postgresql://{{place}}: {NO_URI}"),
         ("postgresql://locked:Wr0 ng@{place}", f"postgresql://{{place}}: {NO_URI}"),
         ("postgresql://locked@{place}?password=Wr0=ng", f"postgresql://{{place}}: {NO_URI}"),
+        ("postgresql://locked@{place}?passwort=Wr0ng", f"postgresql://{{place}}: {NO_URI}"),
+        ("postgresql://locked@{place}?replication=database&password=Wr0ng", f"postgresql://{{place}}: {NO_URI}"),
         ("postgresql://locked@{place}?Wr0ng", f"postgresql://{{place}}: {NO_URI}"),
         ("postgresql://locked@{place}?sslmode=require&password=Wr0ng", "postgresql://{place}: sslmode asks for TLS, "
          "which the "

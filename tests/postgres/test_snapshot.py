@@ -233,6 +233,91 @@ def test_command(server, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
+def read_back(path):
+    if path.suffix == ".csv":
+        return path.read_text(encoding="utf-8")
+    if path.suffix == ".parquet":
+        return [tuple(row.values()) for row in pytest.importorskip("pyarrow.parquet").read_table(path).to_pylist()]
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT * FROM snapshot").fetchall()
+
+
+@pytest.mark.parametrize("ending", ["csv", "db", "parquet"])
+def test_params(server, tmp_path, ending):
+    """The same values as psycopg finds, and texts that look like SQL are texts."""
+    names = ["tea", "it's", "a\\b", "%s", "$1", "'); DROP TABLE items; --", "Ærø", "", "{a,b}", "NULL"]
+    params = {"names": names, "least": 2, "price": 0.1, "is": True, "none": [], "id": [1, 3], "floats": [0.1, 1e300]}
+    query = """SELECT n, :least + id AS id, :price AS price, :is AS ok, ':least' AS s, 'a%b' AS "p%" FROM items,
+        unnest(ARRAY['tea', 'it''s', E'a\\\\b', '%s', '$1', chr(39) || '); DROP TABLE items; --', 'Ærø', '', '{a,b}',
+        'NULL', 'other']) AS y(n) WHERE n IN (:names) AND id = ANY (:id) AND id NOT IN (:none)
+        AND 1e300 = ANY (:floats) AND 0.1::float8 IN (:floats) ORDER BY id, n COLLATE "C" """
+    path = tmp_path / f"a.{ending}"
+    assert tlo.snapshot(server.dsn, query, path, params=params) == 20
+    expected = [(name, i + 2, 0.1, True, ":least", "a%b") for i in (1, 3) for name in sorted(names, key=str.encode)]
+    if ending == "csv":
+        table = tlo.read_csv(path, tlo.Schema([tlo.Column("n", "string", na_values=()), tlo.Column("id", "int64")]))
+        assert [*zip(lists(table)["n"], lists(table)["id"], strict=True)] == [row[:2] for row in expected]
+    else:
+        assert read_back(path) == expected
+    assert server.sql("SELECT count(*) FROM items") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "params", "text"),
+    [
+        ("SELECT 1 AS x", {"k": 1}, f"{PLACE}: params holds 'k', but the query has no parameter of this name. Correct "
+         "one of them: SELECT 1 AS x"),
+        ("SELECT :k AS x", {}, f'{PLACE}: PostgreSQL says: syntax error at or near ":". Correct the query: SELECT :k '
+         "AS x"),
+        ("SELECT :k AS x", {"k": "a\0b"}, f"{PLACE}: parameter 'k' is not UTF-8 text, or holds a NUL. Correct it."),
+        ("SELECT :k AS x", {"k": [b"a", b"\xff"]}, f"{PLACE}: parameter 'k' is not UTF-8 text, or holds a NUL. Correct "
+         "it."),
+        ("SELECT :k AS x", {"k": None}, "Parameter 'k' is a number, a bool or a text, or a vector of them for IN (:k). "
+         "Received: NoneType None."),
+        ("SELECT :k AS x FROM items WHERE name = 'a\\b'", {"k": 1}, f"{PLACE}: the server has "
+         "standard_conforming_strings off, so nobody can tell what a backslash does to the texts beside the "
+         "parameters. Turn it on for this role, or leave backslashes out."),
+    ],
+)  # fmt: skip
+def test_params_that_are_refused(server, tmp_path, query, params, text):
+    option = "?options=-c%20standard_conforming_strings%3Doff" if "\\" in query else ""
+    with pytest.raises(tlo.LoadError) as caught:
+        tlo.snapshot(server.dsn + option, query, tmp_path / "a.csv", params=params)
+    assert str(caught.value) == text.replace("{port}", str(server.port))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "db", "parquet"])
+def test_settings_of_a_role_change_nothing(server, tmp_path, ending):
+    options = "?options=-c%20extra_float_digits%3D-15%20-c%20bytea_output%3Descape"
+    columns = "0.1::float8 + 0.2 AS x, 1 AS i" + ("" if ending == "csv" else ", 'ab12'::bytea AS b")
+    path = tmp_path / f"a.{ending}"
+    tlo.snapshot(server.dsn + options, f"SELECT {columns}", path)
+    expected = "x,i\n0.30000000000000004,1\n" if ending == "csv" else [(0.30000000000000004, 1, b"ab12")]
+    assert read_back(path) == expected
+
+
+def test_names_that_sqlite_has_once(server, tmp_path):
+    path = tmp_path / "a.db"
+    with pytest.raises(tlo.LoadError) as caught:
+        tlo.snapshot(server.dsn, 'SELECT 1 AS a, 2 AS "A"', path)
+    assert str(caught.value) == (
+        f"{path}: SQLite says: duplicate column name: A. Correct the query, or write .csv or .parquet."
+    )
+    assert os.listdir(tmp_path) == []
+
+
+def test_command_with_params(server, tmp_path, capsys):
+    path = str(tmp_path / "a.csv")
+    query = "SELECT id, name FROM items WHERE id >= :least AND name IN (:names) AND name <> :other ORDER BY id"
+    words = ["--param", "least=2", "--param", 'names=["pot", "cup", "tea"]', "--param", "other=it's=odd"]
+    assert main(["snapshot", server.dsn, query, path, *words]) == 0
+    assert (tmp_path / "a.csv").read_text() == "id,name\n2,cup\n3,pot\n"
+    with pytest.raises(SystemExit):
+        main(["snapshot", server.dsn, query, path, "--param", "least"])
+    assert "expected NAME=VALUE, received 'least'" in capsys.readouterr().err
+
+
 def test_progress(server, tmp_path, capsys):
     tlo.snapshot(server.dsn, "SELECT i AS x FROM generate_series(1, 25000) AS i", tmp_path / "a.csv", verbose=True)
     shown = capsys.readouterr().err

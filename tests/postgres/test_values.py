@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from decimal import Decimal
 from fractions import Fraction
@@ -131,7 +132,7 @@ EDGES = [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1e22, 1e-45, 3
 @settings(max_examples=40)
 @given(value=st.floats() | st.sampled_from(EDGES))
 def test_reals_are_exact(server, value):
-    params = {"x": tf.constant(np.float64(value))}
+    params = {"x": value}
     table = tlo.read_postgres(server.dsn, ECHO, NUMBERS, params=params, on_bad_row="null")
     got = table.columns["a"].numpy()[0]
     assert got.tobytes() == np.float64(value).tobytes() or (math.isnan(value) and math.isnan(got))
@@ -177,6 +178,18 @@ def test_texts(server):
 def test_kinds_of_text(server, value, expected):
     table = mixed(server, f"({value}, 0, true, 'x')")
     assert table.columns["s"].numpy().tolist() == [expected]
+
+
+def test_text_as_numbers(server):
+    """README's two expressions; the hash is md5's of hashlib."""
+    cities = ["Oslo", "Rome", "Bergen", None, "Rome"]
+    rows = ", ".join("(NULL)" if city is None else f"('{city}')" for city in cities)
+    query = "SELECT array_position(ARRAY['Oslo', 'Rome'], city) AS a, ('x' || left(md5(city), 8))::bit(32)::bigint % "
+    query += f"1000 AS b FROM (VALUES {rows}) AS x(city)"
+    schema = tlo.Schema([tlo.Column("a", "int64", default=0), tlo.Column("b", "int64", default=-1)])
+    table = tlo.read_postgres(server.dsn, query, schema)
+    hashed = [-1 if c is None else int(hashlib.md5(c.encode()).hexdigest()[:8], 16) % 1000 for c in cities]
+    assert lists(table) == {"a": [1, 2, 0, 0, 2], "b": hashed}
 
 
 def test_enum_and_domain(server):

@@ -97,7 +97,7 @@ class ParquetDataLoader(Loader):
 
     def read(self, source: Any = None) -> Table:
         """Reads files; see `tlo.read_parquet`."""
-        return run(_table, self._path(source), self._options())
+        return run(_table, self._paths(source), self._options())
 
     def parse(self, text: Any) -> Table:
         """Refused: Parquet is no text.
@@ -112,18 +112,18 @@ class ParquetDataLoader(Loader):
         if rows:
             self.parse(source)
         layout = (tuple(self.features), self.label, self.number_dtype)
-        return run(_matrix, self._path(source), self._options(), *layout)
+        return run(_matrix, self._paths(source), self._options(), *layout)
 
     def dataset(self, batch_size: int = 32, *, paths: Any = None, **kwargs: Any) -> tf.data.Dataset:
         """As of every loader; the files of a pattern are looked for once, here, and then read one by one."""
-        return super().dataset(batch_size, paths=run(expand, self._path(paths)), **kwargs)
+        return super().dataset(batch_size, paths=run(expand, self._paths(paths)), **kwargs)
 
     @at_once
     def files(self, paths: list[str]) -> list[str]:
         """The files that patterns stand for."""
         return [os.fsdecode(file) for file in run(expand, as_strings(paths)).numpy()]
 
-    def _path(self, source: Any) -> Tensor:
+    def _paths(self, source: Any) -> Tensor:
         return self.own_source() if source is None else as_strings(source)
 
     def _options(self) -> Options:

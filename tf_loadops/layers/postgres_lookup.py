@@ -100,13 +100,14 @@ class PostgresLookup(SQLiteLookup):
         wanted = self.columns if schema is None else []
         names = wanted if self.key in wanted else [*wanted, self.key]
         query = f"SELECT {', '.join(map(postgres.quoted, names))} FROM {postgres.quoted_table(self.table)}"
-        found = describe(self.source, query, None, None, self._timeout)
+        # Only the features' types depend on what the rows hold.
+        found = describe(self.source, query, None, None if schema is None else 0, self._timeout)
         (key,) = (column for column in found["columns"] if column["name"] == self.key)
         dtype = {"int": "int64", "text": "string"}.get(key["kind"]) if key_dtype is None else key_dtype
-        if dtype is None:
+        if dtype is None or (dtype == "int64" and key["kind"] not in ("int", "numeric")):
             raise LoadError(
                 f"{label_of(self.source)}: column {self.key!r} is {key['type']}, and keys are integers or text. Name "
-                "another column, or pass key_dtype."
+                f"another column, or pass key_dtype{'' if key_dtype is None else '=' + repr('string')}."
             )
         self.key_type = self.key_type or key["type"]
         if schema is None:

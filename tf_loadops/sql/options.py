@@ -101,7 +101,8 @@ def _numbers(value: Any) -> Any:
     exact = all(item == kept for item, kept in zip(items, array.tolist(), strict=True) if isinstance(item, int))
     if not exact or array.dtype not in (np.bool_, np.int64, np.float64):
         raise ValueError("an integer that 64 bits do not hold")
-    return array if isinstance(value, (list, tuple)) else array[0]
+    # No Python number: TensorFlow keeps those, and after -0.0 it would give that for 0.0.
+    return array if isinstance(value, (list, tuple)) else array.reshape(())
 
 
 def _as_param(name: str, value: Any) -> Any:

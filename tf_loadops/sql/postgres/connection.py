@@ -27,8 +27,8 @@ SLOTS = 4
 
 _DATABASE = r"^(postgres(?:ql)?://[^/?]*)(?:/[^?]*)?"
 
-ATTEMPTS, PAUSE = 4, 100_000
-"""How often connecting is tried, and microseconds before the second time; each later pause is twice as long."""
+PAUSE = 100_000
+"""Microseconds; twice as long after the second failure to connect, five times as long after the third."""
 
 
 def ask(dsn: Tensor, message: Tensor) -> Tensor:
@@ -45,62 +45,48 @@ def ask(dsn: Tensor, message: Tensor) -> Tensor:
       tf.errors.InvalidArgumentError: at run time, if no connection can be made, or it is lost.
     """
     answer, done = _tried(dsn, message)
-
-    def again() -> Tensor:
-        answer, done, cut = _persistently(dsn, message)
-        return gate(done, lambda: _failure(dsn, cut), answer)
-
-    return tf.ensure_shape(tf.cond(done, lambda: answer, lambda: apart(again)), [None])
+    return tf.ensure_shape(tf.cond(done, lambda: answer, lambda: apart(lambda: _again(dsn, message))), [None])
 
 
-def _persistently(dsn: Tensor, message: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """After a failure: the answer, whether there is one, and whether the connection was there and was lost.
+def _again(dsn: Tensor, message: Tensor) -> Tensor:
+    """After a failure: the answer, or a refusal that says why.
 
-    Only connecting is tried again. Where it works at once, the query was being run when the connection was lost.
+    A graph cannot see why an op failed, only whether a connection can be made. There are three more attempts at that,
+    and no more: a server may lock out who tries a wrong password often.
     """
-
-    def step(answer: Tensor, done: Tensor, cut: Tensor, tries: Tensor) -> tuple[Tensor, ...]:
-        _, reached = _tried(dsn, tf.constant(PROBE))
-        lost = reached & tf.equal(tries, 1)
-        answer, done = tf.cond(
-            reached & ~lost, lambda: _tried(dsn, message), lambda: (tf.zeros([0], tf.uint8), tf.constant(False))
-        )
-        more = ~done & ~lost & (tries + 1 < ATTEMPTS)
-        pause = tf.bitwise.left_shift(tf.constant(PAUSE, tf.int64), tf.cast(tries - 1, tf.int64))
-        slept(tf.where(more, pause, tf.zeros_like(pause)))
-        return answer, done, lost, tries + 1
-
-    start = (tf.zeros([0], tf.uint8), tf.constant(False), tf.constant(False), tf.constant(1))
-    shapes = (tf.TensorShape([None]), tf.TensorShape([]), tf.TensorShape([]), tf.TensorShape([]))
-    end = tf.while_loop(
-        lambda _, done, cut, tries: ~done & ~cut & (tries < ATTEMPTS), step, start, shapes, parallel_iterations=1
-    )
-    return end[0], end[1], end[2]
-
-
-def _failure(dsn: Tensor, cut: Tensor) -> Tensor:
-    """The message for a lost connection; where none was made, libpq's own reason stops the graph."""
     where = label(dsn)
+    elsewhere = tf.strings.regex_replace(dsn, _DATABASE, r"\1/template1")
     lost = tf.strings.join([
         where, ": the connection was lost while the query ran: the server ended it, or is starting anew. Nothing was "
         "changed. Call again. (It also ends like this where PostgreSQL is older than 12, or has no PL/pgSQL.)",
     ])  # fmt: skip
-
-    def reason() -> Tensor:
-        _, count, _, _ = core_ops().io_sql_iterable_init(PROBE, telling(dsn, where))
-        with tf.control_dependencies([count]):
-            return tf.strings.join([where, ": no connection was made at first, and now one can be. Call again."])
-
     no_database = tf.strings.join([
         where, ": no connection was made: the server lets this user in, but not into this database. Check that it "
         "exists, and that the user may CONNECT to it.",
     ])  # fmt: skip
 
-    def refused() -> Tensor:
-        _, elsewhere = _tried(tf.strings.regex_replace(dsn, _DATABASE, r"\1/template1"), tf.constant(PROBE))
-        return tf.cond(elsewhere, lambda: no_database, reason)
+    def asked(otherwise: Tensor) -> Tensor:
+        """The query, which no connection has been made for so far."""
+        answer, done = _tried(dsn, message)
+        cut = tf.cond(done, lambda: False, lambda: _tried(dsn, tf.constant(PROBE))[1])
+        return gate(done, lambda: tf.where(cut, lost, otherwise), answer)
 
-    return tf.cond(cut, lambda: lost, refused)
+    def told() -> Tensor:
+        """The last attempt is one whose failure stops the graph, with libpq's own reason."""
+        _, count, _, _ = core_ops().io_sql_iterable_init(PROBE, telling(dsn, where))
+        with tf.control_dependencies([count]):
+            return asked(tf.strings.join([where, ": no connection was made at first, and now one can be. Call again."]))
+
+    def unreached() -> Tensor:
+        slept(tf.constant(2 * PAUSE, tf.int64))
+        _, is_up = _tried(elsewhere, tf.constant(PROBE))
+        slept(tf.constant(5 * PAUSE, tf.int64))
+        return tf.cond(is_up, lambda: asked(no_database), told)
+
+    # Where connecting works at once, the query was being run when the connection was lost.
+    _, reached = _tried(dsn, tf.constant(PROBE))
+    nothing = tf.zeros([0], tf.uint8)
+    return tf.cond(reached, lambda: gate(tf.constant(False), lambda: lost, nothing), unreached)
 
 
 def _tried(dsn: Tensor, message: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,15 @@ _TEXT = r"(?:[^\x00-\x20%:@/?#&=]|%(?:[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f]))"
 _SECRET = r"(?:[^\x00-\x20%@/?]|%(?:[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f]))"
 _VALUE = r"(?:[^\x00-\x20%@?#&=]|%(?:[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f]))"
 _HOST = rf"(?:\[[0-9A-Fa-f:.%]+\]|{_TEXT}+)?(?::[0-9]{{1,5}})?"
+# Those of libpq that make sense here; of others it would complain without saying where.
+_OPTION = (
+    "(?:user|password|passfile|service|host|hostaddr|port|dbname|connect_timeout|client_encoding|options|"
+    "(?:fallback_)?application_name|keepalives(?:_idle|_interval|_count)?|tcp_user_timeout|sslmode|sslcompression|"
+    "sslcert|sslkey|sslrootcert|sslcrl|requirepeer|krbsrvname|gsslib|gssencmode|target_session_attrs)"
+)
 _URI = (
     rf"postgres(?:ql)?://(?:{_TEXT}*(?::{_SECRET}*)?@)?{_HOST}(?:,{_HOST})*(?:/{_TEXT}*)?"
-    rf"(?:\?(?:[A-Za-z_]+={_VALUE}*(?:&[A-Za-z_]+={_VALUE}*)*)?)?"
+    rf"(?:\?(?:{_OPTION}={_VALUE}*(?:&{_OPTION}={_VALUE}*)*)?)?"
 )
 _TLS = r".*[?&]sslmode=(?:require|verify-ca|verify-full)(?:&.*)?"
 _WITH_HOST = r"(postgres(?:ql)?://(?:[^@/?]*@)?)([^@/?]+.*)"

@@ -29,6 +29,7 @@ KINDS = {
     "float": "a double precision",
     "numeric": "a numeric",
     "bool": "a boolean",
+    "date": "a date or timestamp",
     "time": "a date or timestamp",
     "text": "text",
     "bytes": "bytea",
@@ -73,10 +74,10 @@ def _from_float8(value: str) -> Expression:
     return Expression(f"float4send({written})", f"WHEN abs({value}) >= {large} AND NOT ({special}) THEN {OUTSIDE}")
 
 
-def _to_integer(value: str, dtype: str, ends: tuple[str, str]) -> Expression:
+def _to_integer(value: str, dtype: str, ends: tuple[str, str], is_whole: str) -> Expression:
     low, high = ends
     kind = {"int32": "int4", "int64": "int8"}[dtype]
-    is_whole, inside = f"{value} = trunc({value})", f"{value} >= {low} AND {value} < {high}"
+    inside = f"{value} >= {low} AND {value} < {high}"
     return Expression(
         f"{kind}send(CASE WHEN {is_whole} AND {inside} THEN {value}::{kind} ELSE 0 END)",
         f"WHEN {value} = 'NaN' OR NOT {is_whole} THEN {WRONG} WHEN NOT ({inside}) THEN {OUTSIDE}",
@@ -94,14 +95,19 @@ def _integers(dtype: str) -> dict[str, Expression]:
         inside = f"{{v}} >= {low} AND {{v}} < {high}"
         of_int = Expression(f"int4send(CASE WHEN {inside} THEN {{v}}::int4 ELSE 0 END)",
                             f"WHEN NOT ({inside}) THEN {OUTSIDE}")  # fmt: skip
-    doubles = _to_integer("{v}::float8", dtype, (f"{low}::float8", f"{high}::float8"))
+    ends = f"{low}::float8", f"{high}::float8"
+    doubles = _to_integer("{v}::float8", dtype, ends, "{v}::float8 = trunc({v}::float8)")
+    dates = _to_integer(_EPOCH, dtype, ends, "true")
+    # In a double, 9999-12-31 23:59:59.999999 would have been rounded to a whole second already.
+    times = _to_integer(_EPOCH, dtype, ends, "date_trunc('second', {v}) = {v}")
     return {
         "int": of_int,
         "real": doubles,
         "float": doubles,
-        "numeric": _to_integer("{v}", dtype, (low, high)),
+        "numeric": _to_integer("{v}", dtype, (low, high), "{v} = trunc({v})"),
         "bool": Expression(f"{kind}send({{v}}::int4::{kind})"),
-        "time": _to_integer(_EPOCH, dtype, (f"{low}::float8", f"{high}::float8")),
+        "date": dates,
+        "time": times,
     }
 
 
@@ -112,6 +118,7 @@ EXPRESSIONS: dict[str, dict[str, Expression]] = {
         "float": _from_float8("{v}"),
         "numeric": _from_numeric("float4"),
         "bool": Expression("float4send({v}::int4::float4)"),
+        "date": _from_float8(_EPOCH),
         "time": _from_float8(_EPOCH),
     },
     "float64": {
@@ -120,6 +127,7 @@ EXPRESSIONS: dict[str, dict[str, Expression]] = {
         "float": Expression("float8send({v})"),
         "numeric": _from_numeric("float8"),
         "bool": Expression("float8send({v}::int4::float8)"),
+        "date": Expression(f"float8send({_EPOCH})"),
         "time": Expression(f"float8send({_EPOCH})"),
     },
     "int32": _integers("int32"),

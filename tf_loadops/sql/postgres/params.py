@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.errors import utf8
+from tf_loadops.sql.postgres.catalog import qualified
 
 Tensor = Any
 
@@ -23,7 +24,7 @@ def typed(value: Tensor) -> tuple[str, Tensor]:
     Example:
       >>> kind, sql = typed(tf.constant("O'Hara"))
       >>> kind, sql.numpy().decode()
-      ('text', "convert_from(decode('TydIYXJh', 'base64'), 'UTF8')")
+      ('text', "pg_catalog.convert_from(pg_catalog.decode('TydIYXJh', 'base64'), 'UTF8')")
     """
     if value.dtype == tf.string:
         return _texts(value) if value.shape.rank else _text(value)
@@ -50,17 +51,18 @@ def _number(value: Tensor) -> tuple[str, Tensor]:
 
 
 def _text(value: Tensor) -> tuple[str, Tensor]:
-    return "text", tf.strings.join(["convert_from(decode('", base64(value), "', 'base64'), 'UTF8')"])
+    return "text", tf.strings.join([qualified("convert_from(decode('"), base64(value), "', 'base64'), 'UTF8')"])
 
 
 def _texts(values: Tensor, is_text: Tensor | None = None) -> tuple[str, Tensor]:
     # The letter in front keeps an empty text, and one that is coded as NULL, from being read as something else.
     coded = tf.strings.join(["x", base64(values)])
     if is_text is not None:
-        coded = tf.where(is_text, coded, "NULL")
-    head = "ARRAY(SELECT convert_from(decode(substr(x, 2), 'base64'), 'UTF8') FROM unnest('{"
+        coded = tf.where(is_text, coded, "-")
+    text = "convert_from(decode(substr(x, 2), 'base64'), 'UTF8')"
+    head = f"ARRAY(SELECT CASE WHEN x <> '-' THEN {text} END FROM unnest('{{"
     tail = "}'::text[]) WITH ORDINALITY AS tlo_u(x, o) ORDER BY o)"
-    return "text[]", tf.strings.join([head, tf.strings.reduce_join(coded, separator=","), tail])
+    return "text[]", tf.strings.join([qualified(head), tf.strings.reduce_join(coded, separator=","), tail])
 
 
 def base64(value: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from tf_loadops.blocks import groups_of
 from tf_loadops.schema import Schema
+from tf_loadops.sql.postgres.catalog import qualified
 from tf_loadops.sql.postgres.expressions import EXPRESSIONS, KINDS, WIDTHS
 from tf_loadops.sql.postgres.params import base64
 from tf_loadops.sql.select import NULL, PER_MARK
@@ -41,7 +42,7 @@ _PER_NAME, _MOST_NAMES = 45, 1600
 _HEAD = r"""BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = {timeout}; DO $tlo$
 #variable_conflict use_variable
 DECLARE
-  tlo_query text; tlo_types oid[]; tlo_type pg_type; tlo_kinds text[] := '{{}}'; tlo_kind text; tlo_row record;
+  tlo_query text; tlo_types oid[]; tlo_type pg_catalog.pg_type; tlo_kinds text[] := '{{}}'; tlo_row record;
   tlo_answer bytea; tlo_said text; tlo_state text; tlo_list text; tlo_cursor refcursor; tlo_result refcursor := 'tlo_r';
   tlo_began timestamptz := statement_timestamp();
 """
@@ -50,20 +51,27 @@ _BEGIN = r"""BEGIN
     tlo_query := convert_from(decode('"""
 _CHECKED = r"""', 'base64'), 'UTF8');
 {assignments}
+    IF {bound} AND current_setting('standard_conforming_strings') = 'off' AND strpos(tlo_query, E'\\') > 0 THEN
+      RAISE SQLSTATE 'TLO01' USING MESSAGE = 'the server has standard_conforming_strings off, so nobody can tell what '
+        || 'a backslash does to the texts beside the parameters. Turn it on for this role, or leave backslashes out: ';
+    END IF;
     OPEN tlo_cursor FOR EXECUTE tlo_query{using};
     CLOSE tlo_cursor;
 """
 _TYPES = r"""
     BEGIN
-      EXECUTE 'SELECT ARRAY[' || (SELECT string_agg('pg_typeof(tlo_t.' || quote_ident(n) || ')::oid', ', ' ORDER BY o)
-          FROM unnest(tlo_names) WITH ORDINALITY AS x(n, o))
-        || '] FROM (SELECT 1) AS tlo_one LEFT JOIN LATERAL (SELECT * FROM (' || tlo_query
+      -- Names by themselves: behind a dot, the name of any function of a row would do, where there is no such column.
+      EXECUTE 'SELECT ARRAY[' || (SELECT string_agg('pg_typeof(' || CASE WHEN octet_length(n)
+            > current_setting('max_identifier_length')::int4 THEN '"tlo_cut_short"' ELSE quote_ident(n) END || ')::oid',
+          ', ' ORDER BY o) FROM unnest(tlo_names) WITH ORDINALITY AS x(n, o))
+        || '] FROM (VALUES (1)) AS tlo_one (tlo_one) LEFT JOIN LATERAL (SELECT * FROM (' || tlo_query
         || E'\n) AS tlo_q LIMIT 0) AS tlo_t ON true' INTO tlo_types{using};
     EXCEPTION WHEN undefined_column OR ambiguous_column THEN
       FOR tlo_at IN 1 .. cardinality(tlo_names) LOOP
         BEGIN
-          EXECUTE 'SELECT tlo_t.' || quote_ident(tlo_names[tlo_at]) || ' FROM (' || tlo_query
-            || E'\n) AS tlo_t LIMIT 0'{using};
+          EXECUTE 'SELECT ' || CASE WHEN octet_length(tlo_names[tlo_at])
+              > current_setting('max_identifier_length')::int4 THEN '"tlo_cut_short"'
+              ELSE quote_ident(tlo_names[tlo_at]) END || ' FROM (' || tlo_query || E'\n) AS tlo_t LIMIT 0'{using};
         EXCEPTION
           WHEN undefined_column THEN
             RAISE SQLSTATE 'TLO01' USING MESSAGE = 'column ' || tlo_shown[tlo_at]
@@ -76,46 +84,70 @@ _TYPES = r"""
       RAISE;
     END;
     FOR tlo_at IN 1 .. cardinality(tlo_types) LOOP
-      SELECT * INTO tlo_type FROM pg_type WHERE oid = tlo_types[tlo_at];
+      SELECT * INTO tlo_type FROM pg_catalog.pg_type WHERE oid = tlo_types[tlo_at];
       WHILE tlo_type.typtype = 'd' LOOP
-        SELECT * INTO tlo_type FROM pg_type WHERE oid = tlo_type.typbasetype;
+        SELECT * INTO tlo_type FROM pg_catalog.pg_type WHERE oid = tlo_type.typbasetype;
       END LOOP;
       tlo_kinds := tlo_kinds || {kind};
     END LOOP;
 """
 _KIND = r"""CASE WHEN tlo_type.oid IN (20, 21, 23) THEN 'int' WHEN tlo_type.oid = 700 THEN 'real'
         WHEN tlo_type.oid = 701 THEN 'float' WHEN tlo_type.oid = 1700 THEN 'numeric' WHEN tlo_type.oid = 16 THEN 'bool'
-        WHEN tlo_type.oid IN (1082, 1114, 1184) THEN 'time' WHEN tlo_type.oid = 17 THEN 'bytes'
+        WHEN tlo_type.oid = 1082 THEN 'date' WHEN tlo_type.oid IN (1114, 1184) THEN 'time'
+        WHEN tlo_type.oid = 17 THEN 'bytes'
         WHEN tlo_type.typcategory = 'S' OR tlo_type.typtype = 'e' OR tlo_type.oid IN (18, 114, 142, 2950, 3802)
         THEN 'text' ELSE 'other' END"""
-# Of every column one expression for its bytes and one for its mark, both of a CASE over its value.
+# Of every column the bytes of all values, for text also their lengths, and of every row its marks. A column's number is
+# its place in the schema; the layout names it behind those before it in the answer, and as -1, -2, ... its lengths.
 _PACK = r"""
-    FOR tlo_at IN 1 .. cardinality(tlo_names) LOOP
-      SELECT e.v, e.m INTO tlo_row FROM (VALUES {expressions}) AS e(d, k, v, m)
-        WHERE e.d = tlo_dtypes[tlo_at] AND e.k = tlo_kinds[tlo_at];
+    FOREACH tlo_i IN ARRAY tlo_layout LOOP
+      CONTINUE WHEN tlo_i < 0;
+      SELECT e.v, e.m, e.w INTO tlo_row FROM (VALUES {expressions}) AS e(d, k, v, m, w)
+        WHERE e.d = tlo_dtypes[tlo_i] AND e.k = tlo_kinds[tlo_i];
       IF NOT FOUND THEN
-        RAISE SQLSTATE 'TLO01' USING MESSAGE = 'column ' || tlo_shown[tlo_at] || ': the query gives '
-          || format_type(tlo_types[tlo_at], NULL) || ', which is not read as ' || tlo_dtypes[tlo_at]
+        RAISE SQLSTATE 'TLO01' USING MESSAGE = 'column ' || tlo_shown[tlo_i] || ': the query gives '
+          || format_type(tlo_types[tlo_i], NULL) || ', which is not read as ' || tlo_dtypes[tlo_i]
           || '. Declare another dtype, or CAST it in the query: ';
       END IF;
-      tlo_list := 'tlo_t.' || quote_ident(tlo_names[tlo_at]);
-      tlo_values[tlo_at] := replace(tlo_row.v, '{{v}}', tlo_list);
-      tlo_marks[tlo_at] := 'CASE WHEN ' || tlo_list || ' IS NULL THEN {null} ' || replace(tlo_row.m, '{{v}}', tlo_list)
+      tlo_list := 'tlo_t.' || quote_ident(tlo_names[tlo_i]);
+      tlo_value := replace(tlo_row.v, '{{v}}', tlo_list);
+      tlo_mark := 'CASE WHEN ' || tlo_list || ' IS NULL THEN {null} ' || replace(tlo_row.m, '{{v}}', tlo_list)
         || ' ELSE 0 END';
       IF {naming} AND tlo_row.m <> '' THEN
         -- Of the first value that does not fit: its row, its column, what it is.
-        tlo_bad := tlo_bad || (', min(lpad(tlo_row::text, 19, ''0'') || ''' || lpad(tlo_at::text, 5, '0') || {described}
-          || ' '' || left(' || tlo_list || '::text, 81)) FILTER (WHERE ' || tlo_marks[tlo_at] || ' > 1)');
+        tlo_bad := tlo_bad || (', min(lpad({row}::text, 19, ''0'') || ''' || lpad(tlo_i::text, 5, '0') || {described}
+          || ' '' || left(' || tlo_list || '::text, 81)) FILTER (WHERE ' || tlo_mark || ' > 1)');
       END IF;
-    END LOOP;
-    EXECUTE 'SELECT int8send(count(*)), ' || {packed}
+      IF tlo_dtypes[tlo_i] = 'string' THEN
+        tlo_lengths[tlo_i] := 'string_agg(int4send(coalesce(octet_length(' || tlo_value || '), 0)), '''')';
+        tlo_values[tlo_i] := 'string_agg(' || tlo_value || ', '''')';
+      ELSE
+        tlo_values[tlo_i] := 'string_agg(coalesce(' || tlo_value || ', decode(''' || repeat('00', tlo_row.w)
+          || ''', ''hex'')), '''')';
+      END IF;
+      tlo_marks := tlo_marks || tlo_mark;
+    END LOOP;{flag}
+    SELECT string_agg('int8send(0::int8' || w || ')', ' || ' ORDER BY k) INTO tlo_mark
+      FROM (SELECT (o - 1) / {per_mark} AS k,
+          string_agg(' + ' || (1::int8 << (2 * ((o - 1) % {per_mark}))::int4) || ' * (' || m || ')', '' ORDER BY o) AS w
+        FROM unnest(tlo_marks) WITH ORDINALITY AS x(m, o) GROUP BY 1) AS y;
+    SELECT string_agg(CASE WHEN i < 0 THEN tlo_lengths[-i] ELSE tlo_values[i] END, ', ' ORDER BY o) INTO tlo_list
+      FROM unnest(tlo_layout) WITH ORDINALITY AS x(i, o);
+    EXECUTE 'SELECT int8send(count(*)), string_agg(' || tlo_mark || ', ''''), ARRAY[' || tlo_list || ']'
       || CASE WHEN tlo_bad = '' THEN ', NULL' ELSE ', least(' || substr(tlo_bad, 3) || ')' END
-      || ' FROM (SELECT tlo_q.*, row_number() OVER () AS tlo_row FROM (' || tlo_query || E'\n) AS tlo_q) AS tlo_t'
-      INTO tlo_count, tlo_marked, tlo_flags, tlo_bytes, tlo_said{using};
-    IF NOT tlo_marked THEN tlo_flags := ''; END IF;
+      || ' FROM (SELECT tlo_q.*, row_number() OVER () AS {row} FROM (' || tlo_query || E'\n) AS tlo_q) AS tlo_t'
+      INTO tlo_count, tlo_flags, tlo_parts, tlo_said{using};
+    -- Most results have nothing but plain values, and of them no marks come.
+    IF tlo_flags IS NULL OR tlo_flags = decode(repeat('00', octet_length(tlo_flags)), 'hex') THEN
+      tlo_flags := '';
+    END IF;
     tlo_answer := convert_to('TABLE   ', 'UTF8') || tlo_count || int8send(octet_length(tlo_flags)) || int8send(0)
-      || coalesce(tlo_flags, '') || coalesce(tlo_bytes, '') || convert_to(coalesce(substr(tlo_said, 25), ''), 'UTF8');
+      || tlo_flags
+      || (SELECT coalesce(string_agg(p, '' ORDER BY o), '') FROM unnest(tlo_parts) WITH ORDINALITY AS x(p, o))
+      || convert_to(coalesce(substr(tlo_said, 25), ''), 'UTF8');
 """
+_FLAG = r"""
+    tlo_marks := tlo_marks || 'tlo_t.{flag}::int4'::text;"""
 _NAMED = r"""
     OPEN tlo_cursor FOR EXECUTE tlo_query{using};
     FETCH tlo_cursor INTO tlo_row;
@@ -130,13 +162,13 @@ _SURVEY = r"""
     SELECT string_agg('count(' || c || '), ' || CASE WHEN k = 'int' THEN 'min(' || c || '), max(' || c || ')'
         ELSE 'NULL, NULL' END, ', ' ORDER BY o) INTO tlo_list
       FROM (SELECT 'tlo_t.' || quote_ident(n) AS c, k, o
-        FROM unnest(tlo_names, tlo_kinds) WITH ORDINALITY AS x(n, k, o)) AS y;
+        FROM ROWS FROM (unnest(tlo_names), unnest(tlo_kinds)) WITH ORDINALITY AS x(n, k, o)) AS y;
     EXECUTE 'SELECT ARRAY[count(*), ' || tlo_list || ']::numeric[] FROM (SELECT * FROM (' || tlo_query
       || E'\n) AS tlo_q{limit}) AS tlo_t' INTO tlo_numbers{using};
     SELECT json_build_object('rows', tlo_numbers[1], 'columns', json_agg(json_build_object('name', n, 'type',
         format_type(t, NULL), 'kind', k, 'values', tlo_numbers[3 * o - 1], 'least', tlo_numbers[3 * o], 'greatest',
         tlo_numbers[3 * o + 1]) ORDER BY o)) INTO tlo_json
-      FROM unnest(tlo_names, tlo_types, tlo_kinds) WITH ORDINALITY AS x(n, t, k, o);
+      FROM ROWS FROM (unnest(tlo_names), unnest(tlo_types), unnest(tlo_kinds)) WITH ORDINALITY AS x(n, t, k, o);
     tlo_answer := convert_to('TABLE   ' || tlo_json::text, 'UTF8');
 """
 _FAILED = r"""
@@ -154,7 +186,11 @@ _FAILED = r"""
         WHEN left(tlo_state, 2) IN ('53', '54', 'XX') THEN 'Give a query with fewer rows or columns, or take a '
           || 'snapshot: ' ELSE 'Correct the query: ' END;
     END IF;
-    tlo_answer := convert_to('REFUSED ' || tlo_said, 'UTF8');
+    BEGIN
+      tlo_answer := convert_to('REFUSED ' || tlo_said, 'UTF8');
+    EXCEPTION WHEN OTHERS THEN  -- it quotes bytes that are no text, which a database in SQL_ASCII may hold
+      tlo_answer := convert_to('REFUSED ' || tlo_said, getdatabaseencoding());
+    END;
   END;
   PERFORM set_config('statement_timeout', '0', true);
   IF octet_length(tlo_answer) <= {short} THEN
@@ -203,25 +239,31 @@ def reading(
       string scalar. The answer is read by `answer.parse`.
     """
     columns = list(schema)
-    declared = [
-        f"tlo_names text[] := {_array([c.name for c in columns])};",
-        f"tlo_shown text[] := {_array([repr(c.name) for c in columns])};",
-        f"tlo_dtypes text[] := {_array([c.dtype for c in columns])};",
-        "tlo_values text[] := '{}'; tlo_marks text[] := '{}'; tlo_bad text := '';",
-        "tlo_count bytea; tlo_marked boolean; tlo_flags bytea; tlo_bytes bytea;",
+    declared = (
+        "tlo_names text[]; tlo_shown text[]; tlo_dtypes text[]; tlo_layout int4[]; tlo_i int4; tlo_value text; "
+        "tlo_mark text; tlo_values text[]; tlo_lengths text[]; tlo_marks text[] := '{}'; tlo_bad text := ''; "
+        "tlo_count bytea; tlo_flags bytea; tlo_parts bytea[];"
+    )
+    assigned = [
+        f"tlo_names := {_array([c.name for c in columns])};",
+        f"tlo_shown := {_array([repr(c.name) for c in columns])};",
+        f"tlo_dtypes := {_array([c.dtype for c in columns])};",
+        f"tlo_layout := '{{{','.join(map(str, _layout(schema)))}}}';",
     ]
     dtypes = sorted({column.dtype for column in columns})
     expressions = ", ".join(
-        f"('{dtype}', '{kind}', {_quoted(e.value)}, {_quoted(e.mark)})"
+        f"('{dtype}', '{kind}', {_quoted(e.value)}, {_quoted(e.mark)}, {WIDTHS[dtype]})"
         for dtype in dtypes
         for kind, e in EXPRESSIONS[dtype].items()
     )
-    words = "CASE tlo_kinds[tlo_at] " + " ".join(f"WHEN '{k}' THEN '{w}'" for k, w in KINDS.items()) + " END"
+    words = "CASE tlo_kinds[tlo_i] " + " ".join(f"WHEN '{k}' THEN '{w}'" for k, w in KINDS.items()) + " END"
+    row = apart_from("tlo_row", schema.names)
     pack = _PACK.format(
-        expressions=expressions, null=NULL, naming=str(naming).lower(), packed=_packed(schema, flag), described=words,
-        using=_using(params),
+        expressions=expressions, null=NULL, naming=str(naming).lower(), described=words, using=_using(params),
+        flag="" if flag is None else _FLAG.format(flag=flag), per_mark=PER_MARK, row=row,
     )  # fmt: skip
-    return _message(query, declared, _TYPES.format(using=_using(params), kind=_KIND) + pack, params, timeout)
+    body = _TYPES.format(using=_using(params), kind=_KIND) + pack
+    return _message(query, declared, assigned, body, params, timeout)
 
 
 def describing(query: Tensor, params: Sequence[tuple[str, Tensor]], timeout: float, sample_rows: int | None) -> Tensor:
@@ -237,57 +279,43 @@ def describing(query: Tensor, params: Sequence[tuple[str, Tensor]], timeout: flo
       string scalar. The answer is a JSON object behind the word TABLE: `rows`, and a list of `columns`, each with
       `name`, `type`, `kind`, `values` (how many are not NULL), `least` and `greatest` (of integers; else null).
     """
-    declared = [
-        "tlo_names text[]; tlo_shown text[]; tlo_numbers numeric[]; tlo_json json;",
-    ]
+    declared = "tlo_names text[]; tlo_shown text[]; tlo_numbers numeric[]; tlo_json json;"
     limit = "" if sample_rows is None else f" LIMIT {sample_rows}"
     using = _using(params)
     body = _NAMED.format(using=using) + _TYPES.format(using=using, kind=_KIND)
     body += _SURVEY.format(using=using, limit=limit)
-    return _message(query, declared, body, params, timeout)
+    return _message(query, declared, [], body, params, timeout)
 
 
-def _packed(schema: Schema, flag: str | None) -> str:
-    """PL/pgSQL that writes the select list: whether there are marks, the marks, all values."""
-    every = [f"(' || tlo_marks[{i + 1}] || ')" for group in groups_of(schema) for i in group]
-    if flag is not None:
-        every.append(f"tlo_t.{flag}::integer")
-    marks = []
-    for start in range(0, len(every), PER_MARK):
-        part = every[start : start + PER_MARK]
-        marks.append("int8send(0::int8" + "".join(f" + {4**i} * {mark}" for i, mark in enumerate(part)) + ")")
-    any_mark = " OR ".join(f"{mark} > 0" for mark in every)
-    flags = f"coalesce(bool_or({any_mark}), false), string_agg({' || '.join(marks)}, '''')"
-    values = []
+def _layout(schema: Schema) -> list[int]:
+    """The order of an answer's parts: columns by number, group by group, and before texts their lengths."""
+    numbers = []
     for group in groups_of(schema):
-        dtype = schema.columns[group[0]].dtype
-        zeros = "\\x" + "00" * WIDTHS[dtype]
-        if dtype == "string":
-            values += [
-                f"coalesce(string_agg(int4send(coalesce(octet_length(' || tlo_values[{i + 1}] || '), 0)), ''''), '''')"
-                for i in group
-            ]
-            values += [f"coalesce(string_agg(' || tlo_values[{i + 1}] || ', ''''), '''')" for i in group]
-        else:
-            values += [
-                f"coalesce(string_agg(coalesce(' || tlo_values[{i + 1}] || ', ''{zeros}''), ''''), '''')" for i in group
-            ]
-    return f"'{flags}, {' || '.join(values)}'"
+        is_text = schema.columns[group[0]].dtype == "string"
+        numbers += [-(i + 1) for i in group if is_text] + [i + 1 for i in group]
+    return numbers
+
+
+def apart_from(name: str, names: Sequence[str]) -> str:
+    """A name that is longer than any of those."""
+    return name + "_" * max(map(len, names))
 
 
 def _using(params: Sequence[Any]) -> str:
     return " USING " + ", ".join(f"tlo_p{i + 1}" for i in range(len(params))) if params else ""
 
 
-def _message(query: Tensor, declared: Sequence[str], body: str, params: Any, timeout: float) -> Tensor:
+def _message(
+    query: Tensor, declared: str, assigned: Sequence[str], body: str, params: Any, timeout: float
+) -> Tensor:
     """The whole message around the part of the block that makes `tlo_answer`."""
     milliseconds = max(1, round(timeout * 1000))
-    head = _HEAD.format(timeout=milliseconds) + "".join(f"  {line}\n" for line in declared)
+    head = _HEAD.format(timeout=milliseconds) + f"  {declared}\n"
     head += "".join(f"  tlo_p{i + 1} {kind};\n" for i, (kind, _) in enumerate(params)) + _BEGIN
     before, after = _CHECKED.split("{assignments}")
-    assigned: list[Any] = [before]
+    parts: list[Any] = [before, *(f"    {line}\n" for line in assigned)]
     for i, (_, value) in enumerate(params):
-        assigned += [f"    tlo_p{i + 1} := ", value, ";\n"]
+        parts += [f"    tlo_p{i + 1} := ", value, ";\n"]
     row = 8 * len(WORDS)
     words = ", ".join(
         f"(''x'' || encode(substring($1 FROM r * {row} + {8 * i + 1} FOR 8), ''hex''))::bit(64)::int8 AS {name}"
@@ -297,4 +325,6 @@ def _message(query: Tensor, declared: Sequence[str], body: str, params: Any, tim
         timeout=milliseconds, seconds=f"{timeout:g}", short=_PER_NAME * _MOST_NAMES, names=NAMES, per_name=_PER_NAME,
         row=row, words=words,
     )  # fmt: skip
-    return tf.strings.join([head, base64(query), *assigned, after.format(using=_using(params)), body, tail])
+    after = after.format(using=_using(params), bound=str(bool(params)).lower())
+    ours = [part if tf.is_tensor(part) else qualified(part) for part in parts]
+    return tf.strings.join([qualified(head), base64(query), *ours, qualified(after + body + tail)])

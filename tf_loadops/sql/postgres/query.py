@@ -7,7 +7,7 @@ parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -23,7 +23,13 @@ _WORD = r"[\pL_][\pL\pN_$]*|[0-9][\pL\pN_.]*"
 _TOKEN = rf"({_QUOTED}|{_COMMENT}|{_WORD}|\$[\pL\pN_]*\$|::|:[\pL_][\pL\pN_]*)"
 
 
-def positional(query: Tensor, where: Tensor, names: Sequence[str], vectors: Sequence[bool]) -> Tensor:
+def positional(
+    query: Tensor,
+    where: Tensor,
+    names: Sequence[str],
+    vectors: Sequence[bool],
+    place: Callable[[int], str] = "${}".format,
+) -> Tensor:
     """Writes positions in the places of a query's parameters.
 
     Args:
@@ -31,6 +37,7 @@ def positional(query: Tensor, where: Tensor, names: Sequence[str], vectors: Sequ
       where: string scalar, the label of the server, for messages.
       names: the parameters' names, without the colon.
       vectors: which of them are vectors, which stand in `IN (:name)` or `= ANY (:name)`.
+      place: writes the position of a parameter, from 1 on.
 
     Returns:
       string scalar, without semicolons at the end.
@@ -41,11 +48,13 @@ def positional(query: Tensor, where: Tensor, names: Sequence[str], vectors: Sequ
     is_text = tf.equal(utf8(tf.strings.regex_replace(query, r"\x00", "")), query)
     query = gate(is_text, lambda: refused(where, query, "is not UTF-8 text, or holds a NUL. Correct it"), query)
     if names:
-        query = _replaced(query, where, names, vectors)
+        query = _replaced(query, where, names, [place(i + 1) for i in range(len(names))], vectors)
     return tf.strings.regex_replace(query, r"[\s;]+\z", "")
 
 
-def _replaced(query: Tensor, where: Tensor, names: Sequence[str], vectors: Sequence[bool]) -> Tensor:
+def _replaced(
+    query: Tensor, where: Tensor, names: Sequence[str], places: Sequence[str], vectors: Sequence[bool]
+) -> Tensor:
     # NUL is in no query now: it marks where tokens begin and end, so that every second piece is one.
     pieces = tf.strings.split(tf.strings.regex_replace(query, _TOKEN, "\0\\1\0"), "\0")
     is_token = tf.equal(tf.range(tf.size(pieces)) % 2, 1)
@@ -53,8 +62,11 @@ def _replaced(query: Tensor, where: Tensor, names: Sequence[str], vectors: Seque
     is_used, is_bound = tf.reduce_any(which, axis=0), tf.reduce_any(which, axis=1)
     is_odd = is_token & tf.strings.regex_full_match(pieces, r"(?s)/\*.*/\*.*|\$.*\$")
     is_odd |= ~is_token & tf.strings.regex_full_match(pieces, r"(?s).*/\*.*")
-    places = [f" SELECT unnest(${i + 1}) " if vector else f"${i + 1}" for i, vector in enumerate(vectors)]
-    written = tf.where(is_bound, tf.gather(tf.constant(places), tf.argmax(which, axis=1)), pieces)
+    listed = [
+        f" SELECT pg_catalog.unnest({place}) " if vector else place
+        for place, vector in zip(places, vectors, strict=True)
+    ]
+    written = tf.where(is_bound, tf.gather(tf.constant(listed), tf.argmax(which, axis=1)), pieces)
     text = tf.strings.reduce_join(written)
 
     def stop() -> Tensor:

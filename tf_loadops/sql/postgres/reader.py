@@ -47,7 +47,8 @@ def read_postgres(
 
     A column of floats takes integers, reals, numerics (correctly rounded), booleans and, as seconds since 1970 in UTC,
     dates and timestamps; one of integers the same without a fraction; a bool booleans, 0 and 1; a string text of every
-    kind, uuid, json and bytea. Another type is refused by its name: CAST it in the query. NULL is missing.
+    kind (of `char(n)` without the blanks that fill it up), uuid, json and bytea. Another type is refused by its name:
+    CAST it in the query. NULL is missing.
 
     The transaction is read-only, and the query is one statement. At most four reads of a process go on at the same
     time, over as many connections, which end with the read.
@@ -62,9 +63,8 @@ def read_postgres(
       columns: the names to read, in the order of the result; all of the schema's by default.
       on_bad_row: what happens to a row with a value that cannot be represented: "raise" refuses the result, "skip"
         leaves the row out, "null" keeps it with those values missing. Such rows are counted.
-      timeout: seconds that the query may take on the server. Connecting is tried four times, with 0.1, 0.2 and 0.4
-        seconds in between, and twice more to find out why it fails, each for at most `connect_timeout` (an option of
-        the DSN; 10) seconds. A query is never run twice.
+      timeout: seconds that the query may take on the server. Connecting is tried four times within 0.7 seconds,
+        each for at most `connect_timeout` (an option of the DSN; 10) seconds. A query is never run twice.
 
     Returns:
       A Table, as `tlo.read_sqlite` does.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tf_loadops.errors import LoadError
 from tf_loadops.sql.postgres.dsn import is_server, label_of
 from tf_loadops.sql.postgres.snapshot_files import WRITERS, Field, Write, field_of
+from tf_loadops.sql.postgres.snapshot_params import Params
 from tf_loadops.standardize.progress import rows_bar
 
 
@@ -20,6 +22,7 @@ def snapshot(
     query: str,
     target: str | os.PathLike[str],
     *,
+    params: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     verbose: bool | str = "auto",
 ) -> int:
@@ -38,6 +41,7 @@ def snapshot(
       query: one SELECT.
       target: the file, by its ending: `.parquet` (takes pyarrow), `.db` (SQLite; the table is called `snapshot`) or
         `.csv` (with a header).
+      params: values for the query's `:name` parameters, as for `tlo.read_postgres`; the driver binds them.
       overwrite: replace a file that is there.
       verbose: whether to show progress; "auto" shows it if stderr is a terminal.
 
@@ -62,10 +66,12 @@ def snapshot(
     if not path.parent.is_dir():
         raise LoadError(f"{path}: there is no such directory. Make it first.")
     driver = _driver()
-    write = WRITERS[path.suffix]()
-    with _refusals(driver, source), _connected(driver, source) as connection:
-        fields = _fields(connection, query, label_of(source))
-        select = _select(fields, query)
+    write, where = WRITERS[path.suffix](), label_of(source)
+    bound = Params(query, params, where)
+    with _refusals(driver, source, path), _connected(driver, source) as connection:
+        bound.bind(connection, where)
+        fields = _fields(connection, bound.query, query, where)
+        select = _select(fields, bound.query)
         with _whole(path) as part, rows_bar(f"snapshot {path.name}", None, verbose) as advance:
             return write(Write(connection, select, fields, part, path, advance))
 
@@ -85,13 +91,17 @@ def _connected(driver: Any, source: str) -> Iterator[Any]:
     with driver.connect(source, client_encoding="utf-8") as connection:
         connection.read_only = True
         connection.isolation_level = driver.IsolationLevel.REPEATABLE_READ
+        # Begins the transaction. A role may have settings by which floats lose digits, and bytes look like text.
+        connection.execute(
+            "SELECT set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true)"
+        )
         yield connection
         connection.rollback()
 
 
 @contextlib.contextmanager
-def _refusals(driver: Any, source: str) -> Iterator[None]:
-    """The driver's errors in our words; libpq quotes what it cannot parse, which may be a password."""
+def _refusals(driver: Any, source: str, path: Path) -> Iterator[None]:
+    """The driver's and SQLite's errors in our words; libpq quotes what it cannot parse, which may be a password."""
     try:
         yield
     except driver.ProgrammingError as error:
@@ -103,6 +113,8 @@ def _refusals(driver: Any, source: str) -> Iterator[None]:
         raise LoadError(_said(error, source)) from None
     except driver.Error as error:
         raise LoadError(_said(error, source)) from None
+    except sqlite3.Error as error:
+        raise LoadError(f"{path}: SQLite says: {error}. Correct the query, or write .csv or .parquet.") from None
 
 
 def _said(error: Any, source: str) -> str:
@@ -110,20 +122,21 @@ def _said(error: Any, source: str) -> str:
     if primary is None:
         reason = " ".join(str(error).split()).rstrip(".")
         return f"{label_of(source)}: {reason}. Check the address, the server, and what lets this user in."
+    primary = primary if len(primary) <= 300 else f"{primary[:300]}..."
     return f"{label_of(source)}: PostgreSQL says: {primary} ({error.sqlstate}). Correct the query, or call again."
 
 
-def _fields(connection: Any, query: str, where: str) -> list[Field]:
+def _fields(connection: Any, query: str, asked: str, where: str) -> list[Field]:
     """What the query gives, found without running it; more than one statement is refused by the protocol."""
-    connection.execute("SELECT 1")  # begins the read-only transaction
+    shown = " ".join(asked.split())[:300]
     prepared = connection.pgconn.prepare(b"tlo_snapshot", query.encode())
     if prepared.error_message:
         said = prepared.error_message.decode(errors="replace").split("\n")[0].removeprefix("ERROR:").strip()
-        raise LoadError(f"{where}: PostgreSQL says: {said}. Correct the query: {' '.join(query.split())[:300]}")
+        raise LoadError(f"{where}: PostgreSQL says: {said}. Correct the query: {shown}")
     found = connection.pgconn.describe_prepared(b"tlo_snapshot")
     names = [found.fname(i).decode() for i in range(found.nfields)]
     if not names:
-        raise LoadError(f"{where}: the query returns no columns. Give one SELECT: {' '.join(query.split())[:300]}")
+        raise LoadError(f"{where}: the query returns no columns. Give one SELECT: {shown}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise LoadError(
@@ -148,7 +161,7 @@ def _base_type(connection: Any, oid: int) -> tuple[int, str, str, str]:
 
 def _select(fields: list[Field], query: str) -> str:
     columns = ", ".join(field.expression for field in fields)
-    return f"SELECT {columns} FROM (\n{query.strip().rstrip(';')}\n) AS tlo_q"
+    return f"SELECT {columns} FROM (\n{query}\n) AS tlo_q"
 
 
 @contextlib.contextmanager
