@@ -46,7 +46,7 @@ def delta_binary_packed(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Te
 
     Source: Apache Parquet, Encodings.md, "Delta Encoding (DELTA_BINARY_PACKED = 5)".
     """
-    return call(_read, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True)
+    return call(_read, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True, as_written=True)
 
 
 def _read(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -39,7 +39,7 @@ def delta_length_byte_array(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor
 
     Source: Apache Parquet, Encodings.md, "Delta-length byte array: (DELTA_LENGTH_BYTE_ARRAY = 6)".
     """
-    return call(_delta_length, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True)
+    return call(_delta_length, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True, as_written=True)
 
 
 def delta_byte_array(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,7 +62,7 @@ def delta_byte_array(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Apache Parquet, Encodings.md, "Delta Strings: (DELTA_BYTE_ARRAY = 7)".
     """
-    return call(_delta_bytes, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True)
+    return call(_delta_bytes, tf.convert_to_tensor(data), tf.convert_to_tensor(count), now=True, as_written=True)
 
 
 def _delta_length(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

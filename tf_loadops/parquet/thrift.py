@@ -125,7 +125,7 @@ def _read(data: Tensor) -> tuple[Tensor, ...]:
     def longer() -> tuple[Tensor, ...]:
         return attempt(tf.where(size <= _LARGER[0] // 2, *_LARGER))
 
-    first = attempt(tf.constant(WINDOW))
+    first = attempt(WINDOW + 0 * size)  # of a length that the graph does not know, so that one graph serves all
     # Few are longer; one that fits and is wrong would be as wrong in a larger buffer, unless it has very many values.
     found, count, end, ok, watched = tf.cond(first[3] | (size <= WINDOW // _A_VALUE), lambda: first, longer)
     values = found[: tf.where(ok, count, 0)]
