@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -86,6 +86,33 @@ def gate(ok: Tensor, message: Callable[[], Tensor], value: Tensor) -> Tensor:
     """
     with tf.control_dependencies([refuse_unless(ok, message)]):
         return tf.nest.map_structure(tf.identity, value)
+
+
+def gate_all(checks: Sequence[tuple[Tensor, Callable[[], Tensor]]], value: Tensor) -> Tensor:
+    """Passes `value` on once all checks hold, and refuses with the message of the first that does not.
+
+    Cheaper than one `gate` for each, where what is computed between them is safe whether they hold or not.
+
+    Args:
+      checks: pairs of a bool scalar and what builds the full message; if one fails, all messages are built.
+      value: as in `gate`.
+
+    Returns:
+      `value`, with the checks before it.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, as `refuse_unless`.
+
+    Example:
+      >>> int(gate_all([(tf.constant(True), lambda: tf.constant("never built"))], tf.constant(7)))
+      7
+    """
+    held = tf.stack([ok for ok, _ in checks])
+
+    def first() -> Tensor:
+        return tf.stack([message() for _, message in checks])[tf.argmin(tf.cast(held, tf.int32))]
+
+    return gate(tf.reduce_all(held), first, value)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A column chunk: its pages one after another, as the values of one dtype."""
+"""Column chunks: their pages one after another, as the values of one dtype."""
 
 from __future__ import annotations
 
@@ -20,42 +20,65 @@ OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT
 PRESENT, MISSING, OUT_OF_RANGE = range(3)
 
 
-class Chunk(NamedTuple):
-    """The rows of a column chunk.
+class Chunks(NamedTuple):
+    """The rows of column chunks, one chunk after another.
 
     Attributes:
-      values: [rows] of the dtype; anything where there is none.
-      states: uint8 [rows], PRESENT, MISSING or OUT_OF_RANGE.
-      trouble: int32 scalar, OK or what is wrong; there are no rows then.
-      page: int32 scalar, the page that it is wrong with, from 0.
-      encoding: int32 scalar, that page's encoding.
+      values: [all rows] of the dtype; anything where there is none.
+      states: uint8 [all rows], PRESENT, MISSING or OUT_OF_RANGE.
+      troubles: int32 [chunks, 3]: OK or what is wrong, and then the page that it is wrong with, from 0, and that page's
+        encoding. A chunk with which something is wrong has no rows.
     """
 
     values: Tensor
     states: Tensor
-    trouble: Tensor
-    page: Tensor
-    encoding: Tensor
+    troubles: Tensor
 
 
-def read_chunk(
-    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, column: Column, dtype: str
-) -> Chunk:
-    """Reads a column chunk.
+def read_chunks(
+    file: Tensor, start: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column, dtype: str
+) -> Chunks:
+    """Reads column chunks, several at a time.
 
     Args:
       file: string scalar, the whole file.
-      start: int32 scalar, where its first page begins.
+      start: int32 [chunks], where the first page of each begins.
       end: int32 scalar, where the pages of the file end.
-      count: int32 scalar, how many rows it has.
-      codec: int32 scalar, a CompressionCodec that is `codecs.readable`.
-      column: what it is of, `values.readable` as the dtype.
+      rows: int32 [chunks], how many rows each has.
+      codec: int32 [chunks], a CompressionCodec that is `codecs.readable`.
+      column: what each is of, `values.readable` as the dtype; its parts are [chunks].
       dtype: the dtype.
 
     Returns:
-      The chunk.
+      The chunks.
     """
-    return Chunk(*call(_read, file, start, end, count, codec, *column, static=(dtype,), now=True, as_written=True))
+    return Chunks(*call(_read_all, file, start, end, rows, codec, *column, static=(dtype,), now=True, as_written=True))
+
+
+def _read_all(
+    file: Tensor, start: Tensor, end: Tensor, rows: Tensor, codec: Tensor, kind: Tensor, width: Tensor,
+    scale: Tensor, definition: Tensor, dtype: str,
+) -> tuple[Tensor, ...]:
+    each = tf.stack([start, rows, codec, kind, width, scale, definition], axis=1)
+    total = tf.size(start)
+
+    def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
+        at, count, *rest = tf.unstack(tf.gather(each, i), num=7)
+        value, state, trouble = _read(file, at, end, count, *rest, dtype)
+        return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
+
+    arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
+    _, values, states, troubles = tf.while_loop(
+        lambda i, *_: i < total, body, (tf.constant(0), *arrays), parallel_iterations=in_flight()
+    )
+    return values.concat(), states.concat(), troubles.stack()
+
+
+def _arrays(dtype: str, size: Any) -> list[Any]:
+    return [
+        tf.TensorArray(kind, size, dynamic_size=not tf.is_tensor(size), element_shape=[None], infer_shape=False)
+        for kind in (dtype, tf.uint8)
+    ]
 
 
 def _read(
@@ -105,12 +128,8 @@ def _read(
             values.write(i, part), states.write(i, state),
         )
 
-    arrays = [
-        tf.TensorArray(kind, 0, dynamic_size=True, element_shape=[None], infer_shape=False)
-        for kind in (dtype, tf.uint8)
-    ]
     zero = tf.constant(0)
-    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, *arrays)
+    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
     shapes = (one, one, one, Values(many, many, one), one, one, *[tf.TensorShape(None)] * 2)
     pages, _, _, _, trouble, encoding, values, states = tf.while_loop(
@@ -122,7 +141,7 @@ def _read(
 
     none = lambda: (tf.zeros([0], dtype), tf.zeros([0], tf.uint8))  # noqa: E731
     all_values, all_states = tf.cond(tf.equal(trouble, OK) & (pages > 0), joined, none)
-    return all_values, all_states, trouble, pages - 1, encoding
+    return all_values, all_states, tf.stack([trouble, pages - 1, encoding])
 
 
 def _data(

@@ -25,11 +25,15 @@ _ELEMENT = b"tensorflow.data.CompressedElement"
 _ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
 
 
+def known(codec: Tensor) -> Tensor:
+    """The index in `NAMES` of a codec, int32 of any shape; one behind the last for a codec that has no name."""
+    return tf.where((codec < 0) | (codec >= len(NAMES)), len(NAMES), codec)
+
+
 def readable(codec: Tensor) -> Tensor:
     """Whether this TensorFlow decompresses a codec: bool, of the shape of `codec`, an int."""
-    known = [True, True, True, False, False, True, has_zstd(), True, False]
-    codec = tf.cast(codec, tf.int32)
-    return tf.gather(tf.constant(known), tf.where((codec < 0) | (codec > LZ4_RAW), len(known) - 1, codec))
+    has = [True, True, True, False, False, True, has_zstd(), True, False]
+    return tf.gather(tf.constant(has), known(tf.cast(codec, tf.int32)))
 
 
 def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,19 +22,25 @@ _ENCODING_NAMES = (
 )
 
 
-def bad_chunk(path: Tensor, found: Tensor, plan: Plan, schema: Schema) -> Tensor:
+def bad_chunk(
+    path: Tensor, troubles: Tensor, groups: Tensor, columns: Tensor, plan: Plan, schema: Schema
+) -> Tensor:
     """The message for the first column chunk that cannot be read.
 
     Args:
       path: string scalar.
-      found: int32 [chunks, 5]: trouble, page, encoding, and the indices of row group and column in the plan.
+      troubles: int32 [chunks, 3]: trouble, page and encoding.
+      groups: int32 [chunks], the index of its row group in the plan.
+      columns: int32 [chunks], the index of its column.
       plan: what was read.
       schema: the columns.
 
     Returns:
       string scalar.
     """
-    trouble, page, encoding, group, column = tf.unstack(found[tf.argmax(found[:, 0] > 0)], num=5)
+    first = tf.argmax(troubles[:, 0] > 0)
+    trouble, page, encoding = tf.unstack(troubles[first], num=3)
+    group, column = groups[first], columns[first]
     last = len(_ENCODING_NAMES)
     name = tf.gather(
         tf.constant([*_ENCODING_NAMES, "of no known name"]),

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.errors import gate, printable
+from tf_loadops.errors import gate_all, printable
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.footer import DAMAGED, Chunks, Footer
-from tf_loadops.parquet.leaves import KINDS, UNIT_NAMES
+from tf_loadops.parquet.leaves import KINDS, UNIT_NAMES, Leaves
 from tf_loadops.parquet.options import Options
 from tf_loadops.parquet.values import Column, readable
 
@@ -52,42 +52,45 @@ def make_plan(footer: Footer, options: Options, path: Tensor) -> Plan:
         compressed in an unknown way, or a chunk of it is not where pages can be.
     """
     schema, leaves = options.schema, footer.leaves
+    labels = tf.constant([repr(name) for name in schema.names])
     same = tf.equal(leaves.name[None], tf.constant(schema.names)[:, None])
     times = tf.reduce_sum(tf.cast(same, tf.int32), axis=1)
-    labels = tf.constant([repr(name) for name in schema.names])
-    at = tf.where(tf.equal(times, 1), tf.argmax(same, axis=1, output_type=tf.int32), 0)
-    at = gate(tf.reduce_all(tf.equal(times, 1)), lambda: _not_found(path, labels, times, leaves.name, schema.names), at)
-    leaf = tf.nest.map_structure(lambda part: tf.gather(part, at), leaves)
+    # A column that is not there is taken to be one behind the last, which means nothing, and which nobody sees.
+    spare = Leaves(*(tf.concat([part, tf.zeros([1], part.dtype)], 0) for part in leaves))
+    at = tf.argmax(tf.pad(same, [[0, 0], [0, 1]]), axis=1, output_type=tf.int32)
+    at = tf.where(tf.equal(times, 1), at, tf.size(leaves.kind))
+    leaf = Leaves(*(tf.gather(part, at) for part in spare))
     column = Column(leaf.kind, leaf.width, leaf.scale, leaf.definition)
-
-    fits = tf.concat([readable(Column(*(p[i : i + 1] for p in column)), c.dtype) for i, c in enumerate(schema)], 0)
-    dtypes = tf.constant([c.dtype for c in schema])
-    wanted = tf.constant([UNIT_NAMES.index(c.unit) if c.unit in UNIT_NAMES else -1 for c in schema])
+    dtypes = [c.dtype for c in schema]
     declared = tf.constant([c.unit or "" for c in schema])
-    units = tf.equal(declared, "") | tf.equal(leaf.unit, 0) | tf.equal(wanted, leaf.unit)
-    flat = tf.equal(leaf.repetition, 0)
+    unit = tf.gather(tf.constant(UNIT_NAMES), leaf.unit)
+    flat, fits = tf.equal(leaf.repetition, 0), readable(column, dtypes)
+    units = tf.equal(declared, "") | tf.equal(unit, "") | tf.equal(declared, unit)
 
-    def refused(ok: Tensor, *said: Any) -> Any:
+    def refused(ok: Tensor, *said: Any) -> tuple[Tensor, Any]:
         def message() -> Tensor:
             i = tf.argmin(tf.cast(ok, tf.int32))
-            parts = [part[i] if isinstance(part, tf.Tensor) else part for part in said]
+            parts = [part[i] if tf.is_tensor(part) else part for part in said]
             return tf.strings.join([path, ": column ", labels[i], ": ", *parts])
 
-        return message
+        return tf.reduce_all(ok), message
 
-    kinds = tf.gather(tf.constant(list(KINDS) + ["of an unknown type"]), tf.where(leaf.kind < 0, len(KINDS), leaf.kind))
-    file_units = tf.gather(tf.constant(UNIT_NAMES), leaf.unit)
     lists = "it is a list or a map, or lies in one, which has no one value a row. Read other columns, or write the file "
     lists += "with one value a row."
-    at = gate(tf.reduce_all(flat), refused(flat, lists), at)
-    message = refused(fits, "its values are ", kinds, ", which cannot be read as ", dtypes, ". Correct the schema's dtype.")
-    at = gate(tf.reduce_all(fits), message, at)
-    message = refused(units, "it counts ", file_units, ", and the schema says ", declared, ". Correct the schema's unit.")
-    at = gate(tf.reduce_all(units), message, at)
-    return _located(footer, at, column, labels, options, path)
+    kinds = tf.gather(tf.constant([*KINDS, "of an unknown type"]), tf.where(leaf.kind < 0, len(KINDS), leaf.kind))
+    unfit = (", which cannot be read as ", tf.constant(dtypes), ". Correct the schema's dtype.")
+    checks = [
+        (tf.reduce_all(tf.equal(times, 1)), lambda: _not_found(path, labels, times, leaves.name, schema.names)),
+        refused(flat, lists),
+        refused(fits, "its values are ", kinds, *unfit),
+        refused(units, "it counts ", unit, ", and the schema says ", declared, ". Correct the schema's unit."),
+    ]
+    return _located(footer, at, column, labels, options, path, checks)
 
 
-def _located(footer: Footer, at: Tensor, column: Column, labels: Tensor, options: Options, path: Tensor) -> Plan:
+def _located(
+    footer: Footer, at: Tensor, column: Column, labels: Tensor, options: Options, path: Tensor, checks: list[Any]
+) -> Plan:
     count = tf.size(footer.rows)
     groups = tf.range(count) if options.row_groups is None else tf.constant(options.row_groups)
     there = tf.reduce_all(groups < count)
@@ -99,42 +102,45 @@ def _located(footer: Footer, at: Tensor, column: Column, labels: Tensor, options
              ", counted from 0. Correct row_groups."]
         )
 
-    groups = gate(there, beyond, groups)
-    rows = tf.gather(footer.rows, groups)
-    chunks = Chunks(*(tf.gather(tf.gather(part, groups), at, axis=1) for part in footer.chunks))
-    known = codecs.readable(tf.clip_by_value(chunks.codec, -1, 99))
+    checks = [*checks, (there, beyond)]
+    safe = tf.minimum(groups, count)
+    rows = tf.gather(tf.pad(footer.rows, [[0, 1]]), safe)
+    spare = (tf.pad(part, [[0, 1], [0, 1]]) for part in footer.chunks)
+    chunks = Chunks(*(tf.gather(tf.gather(part, safe), at, axis=1) for part in spare))
     here = (chunks.elsewhere < 0) & (chunks.encrypted < 0) & (chunks.type >= 0)
-    limit = tf.cast(footer.end, tf.int64)
+    known = codecs.readable(tf.clip_by_value(chunks.codec, -1, 99))
     sound = tf.equal(chunks.values, rows[:, None])
     # A chunk of no rows needs no page.
-    sound &= tf.equal(chunks.values, 0) | ((chunks.start >= 4) & (chunks.start < limit))
+    in_file = (chunks.start >= 4) & (chunks.start < tf.cast(footer.end, tf.int64))
+    sound &= tf.equal(chunks.values, 0) | in_file
 
-    def refused(ok: Tensor, said: Any) -> Any:
+    def refused(ok: Tensor, said: Any) -> tuple[Tensor, Any]:
         def message() -> Tensor:
-            group, i = tf.unstack(tf.where(~ok)[0], num=2)
-            number = tf.strings.as_string(tf.gather(groups, group))
+            # All messages are built if one is needed; this one may be about nothing.
+            group, i = tf.unstack(tf.concat([tf.where(~ok), tf.zeros([1, 2], tf.int64)], 0)[0], num=2)
+            number = tf.strings.as_string(tf.gather(tf.concat([groups, [0]], 0), group))
             return tf.strings.join([path, ": row group ", number, ", column ", labels[i], ": ", said(group, i)])
 
-        return message
+        return tf.reduce_all(ok), message
 
     def unknown(group: Tensor, i: Tensor) -> Tensor:
-        code = chunks.codec[group, i]
-        names = tf.constant([*codecs.NAMES, "a codec of no known name"])
-        name = tf.gather(names, tf.where((code < 0) | (code >= len(codecs.NAMES)), len(codecs.NAMES), tf.cast(code, tf.int32)))
-        can = "none, snappy, gzip and lz4_raw" + (" and zstd" if codecs.has_zstd() else "")
+        codes = tf.pad(tf.cast(chunks.codec, tf.int32), [[0, 1], [0, 1]])
+        name = tf.gather(tf.constant([*codecs.NAMES, "a codec of no known name"]), codecs.known(codes[group, i]))
+        can = "none, snappy, gzip, lz4 and lz4_raw" + (" and zstd" if codecs.has_zstd() else "")
         return tf.strings.join(
             ["it is compressed by ", name, f", which this TensorFlow does not have. Write it with one of {can}."]
         )
 
     elsewhere = "its pages are encrypted, or in another file, which is not read. Write it into one file, unencrypted."
-    start = gate(tf.reduce_all(here), refused(here, lambda *_: elsewhere), chunks.start)
-    start = gate(tf.reduce_all(known), refused(known, unknown), start)
-    start = gate(
-        tf.reduce_all(sound), refused(sound, lambda *_: "its pages are not where the footer says." + DAMAGED), start
+    checks += [
+        refused(here, lambda *_: elsewhere),
+        refused(known, unknown),
+        refused(sound, lambda *_: "its pages are not where the footer says." + DAMAGED),
+    ]
+    plan = Plan(
+        groups, tf.cast(rows, tf.int32), column, tf.cast(chunks.start, tf.int32), tf.cast(chunks.codec, tf.int32), footer.end
     )
-    return Plan(
-        groups, tf.cast(rows, tf.int32), column, tf.cast(start, tf.int32), tf.cast(chunks.codec, tf.int32), footer.end
-    )
+    return gate_all(checks, plan)
 
 
 def _not_found(path: Tensor, labels: Tensor, times: Tensor, names: Tensor, wanted: list[str]) -> Tensor:

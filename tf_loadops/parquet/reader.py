@@ -83,7 +83,7 @@ def read_table(path: Tensor, options: Options) -> Table:
 
 def read_blocks(path: Tensor, options: Options) -> Blocks:
     """Reads a file, those that a pattern matches, or those of a vector of both; rows in the order of the paths."""
-    blocks = call(_read, path, static=(options,), now=True, as_written=True)
+    blocks = call(_read, path, static=(options,))
     if options.allow_empty:
         return blocks
     some = blocks.counts["rows"] > 0

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.blocks import Blocks, count, fill, groups_of, without_stand_in
-from tf_loadops.compiled import in_flight
 from tf_loadops.errors import gate
 from tf_loadops.parquet import chunk as c
 from tf_loadops.parquet import messages
@@ -24,7 +23,7 @@ class Part(NamedTuple):
 
     Attributes:
       values: [rows, columns] of the group's dtype.
-      states: uint8 [rows, columns], as in a `Chunk`; empty if `complete`.
+      states: uint8 [rows, columns], as in `Chunks`; empty if `complete`.
       complete: bool scalar, whether all values are present.
     """
 
@@ -66,32 +65,20 @@ def read_rows(file: Tensor, plan: Plan, options: Options, path: Tensor) -> Block
 
 
 def _read_group(file: Tensor, plan: Plan, schema: Schema, group: list[int], path: Tensor) -> Part:
-    """The chunks of columns that are read alike, several at a time."""
-    dtype = schema.columns[group[0]].dtype
-    columns = tf.constant(group)
+    """The chunks of columns that are read alike, column after column."""
     width, height = len(group), tf.size(plan.rows)
-
-    def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
-        at, g = columns[i // tf.maximum(height, 1)], i % tf.maximum(height, 1)
-        read = c.read_chunk(
-            file, plan.start[g, at], plan.end, plan.rows[g], plan.codec[g, at],
-            Column(*(part[at] for part in plan.column)), dtype,
-        )
-        trouble = tf.stack([read.trouble, read.page, read.encoding, g, at])
-        return i + 1, values.write(i, read.values), states.write(i, read.states), troubles.write(i, trouble)
-
-    total = width * height
-    arrays = (
-        tf.TensorArray(dtype, total, element_shape=[None], infer_shape=False),
-        tf.TensorArray(tf.uint8, total, element_shape=[None], infer_shape=False),
-        tf.TensorArray(tf.int32, total, element_shape=[5]),
+    columns = tf.repeat(tf.constant(group), height)
+    start, codec = (tf.reshape(tf.transpose(tf.gather(part, group, axis=1)), [-1]) for part in (plan.start, plan.codec))
+    read = c.read_chunks(
+        file, start, plan.end, tf.tile(plan.rows, [width]), codec,
+        Column(*(tf.gather(part, columns) for part in plan.column)), schema.columns[group[0]].dtype,
     )
-    _, values, states, troubles = tf.while_loop(
-        lambda i, *_: i < total, body, (tf.constant(0), *arrays), parallel_iterations=in_flight()
-    )
-    found = troubles.stack()
-    ok = tf.reduce_all(tf.equal(found[:, 0], c.OK))
-    values, states = gate(ok, lambda: messages.bad_chunk(path, found, plan, schema), (values.concat(), states.concat()))
+    ok = tf.reduce_all(tf.equal(read.troubles[:, 0], c.OK))
+
+    def message() -> Tensor:
+        return messages.bad_chunk(path, read.troubles, tf.tile(tf.range(height), [width]), columns, plan, schema)
+
+    values, states = gate(ok, message, (read.values, read.states))
     states = tf.reshape(states, [width, -1])
     complete = ~tf.reduce_any(states > 0)
     values = tf.ensure_shape(tf.transpose(tf.reshape(values, [width, -1])), [None, width])

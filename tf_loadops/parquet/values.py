@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_strings
 from tf_loadops.bytesops.swar import AND, SHR
+from tf_loadops.compiled import call
 from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.byte_arrays import plain_byte_arrays
 from tf_loadops.parquet.delta import delta_binary_packed
@@ -56,14 +58,12 @@ class Values(NamedTuple):
     ok: Tensor
 
 
-def readable(column: Column, dtype: str) -> Tensor:
-    """Whether a column can be read as a dtype: bool, of the shape of `column.kind`."""
-    is_text = column.kind >= k.TEXT
-    if dtype == "string":
-        return is_text
-    if dtype == "bool":
-        return tf.equal(column.kind, k.BOOL)
-    return ~is_text & (column.kind >= 0) & (column.width <= _WIDEST_DECIMAL)
+def readable(column: Column, dtypes: Sequence[str]) -> Tensor:
+    """Which columns can be read as the dtypes, one for each: bool [columns]."""
+    is_text, is_bool = column.kind >= k.TEXT, tf.equal(column.kind, k.BOOL)
+    is_number = ~is_text & (column.kind >= 0) & (column.width <= _WIDEST_DECIMAL)
+    to_text, to_bool = (tf.constant([dtype == wanted for dtype in dtypes]) for wanted in ("string", "bool"))
+    return tf.where(to_text, is_text, tf.where(to_bool, is_bool, is_number))
 
 
 def no_values(dtype: str) -> Values:
@@ -90,6 +90,15 @@ def read_values(
 
     Source: Encodings.md of the Parquet format.
     """
+    tensors = (body, at, count, encoding, *column, *dictionary)
+    return Values(*call(_read, *tensors, static=(dtype,), now=True, as_written=True))
+
+
+def _read(
+    body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, kind: Tensor, width: Tensor, scale: Tensor,
+    definition: Tensor, entries: Tensor, bad: Tensor, has_entries: Tensor, dtype: str,
+) -> Values:
+    column, dictionary = Column(kind, width, scale, definition), Values(entries, bad, has_entries)
     size = tf.strings.length(body)
 
     def indexed() -> Values:
