@@ -52,7 +52,10 @@ def bad_chunk(
         ("the page's header cannot be read, or the page is not where it says.", DAMAGED),
         ("the page cannot be decompressed into the bytes that it is said to hold.", DAMAGED),
         ("the page's definition levels, which tell where values are missing, cannot be read.", DAMAGED),
-        (_join("the page's values cannot be read as ", kind, " in the encoding ", name, "."), DAMAGED),
+        (
+            _join("the page's values cannot be read as ", kind, " in the encoding ", name, "."),
+            " The file is damaged, or this type is not read in that encoding: write it anew, with another one.",
+        ),
         (_join("the page's encoding is ", name, ", which is not read."), " Write the file with another encoding."),
         ("the pages hold another number of values than the footer says.", DAMAGED),
     ]
