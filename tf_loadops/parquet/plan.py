@@ -80,11 +80,11 @@ def make_plan(footer: Footer, options: Options, path: Tensor) -> Plan:
     kinds = tf.gather(tf.constant([*KINDS, "of an unknown type"]), tf.where(leaf.kind < 0, len(KINDS), leaf.kind))
     wide = tf.equal(leaf.kind, DECIMAL) & (leaf.width > WIDEST_DECIMAL)
     kinds = tf.where(wide, tf.constant("decimals of more than 38 digits"), kinds)
-    unfit = (", which cannot be read as ", tf.constant(dtypes), ". Correct the schema's dtype, or leave the column out.")
+    what_to_do = ". Correct the schema's dtype, or leave the column out."
     checks = [
         (tf.reduce_all(tf.equal(times, 1)), lambda: _not_found(path, labels, times, leaves.name, schema.names)),
         refused(flat, lists),
-        refused(fits, "its values are ", kinds, *unfit),
+        refused(fits, "its values are ", kinds, ", which cannot be read as ", tf.constant(dtypes), what_to_do),
         refused(units, "it counts ", unit, ", and the schema says ", declared, ". Correct the schema's unit."),
     ]
     return _located(footer, at, column, labels, options, path, checks)

@@ -102,8 +102,7 @@ def _read_file(path: Tensor, options: Options) -> Blocks:
 
 def _empty(path: Tensor, skipped: Tensor) -> Tensor:
     first = tf.reshape(path, [-1])[0]
-    all_skipped = tf.strings.join(
-        ["each of the ", tf.strings.as_string(skipped), ' rows is bad, and on_bad_row="skip" leaves none. Check the schema']
-    )
+    said = ' rows is bad, and on_bad_row="skip" leaves none. Check the schema'
+    all_skipped = tf.strings.join(["each of the ", tf.strings.as_string(skipped), said])
     reason = tf.where(skipped > 0, all_skipped, "there are no rows. Check the path")
     return tf.strings.join([first, ": ", reason, "; pass allow_empty=True if a result with zero rows is wanted."])
