@@ -110,7 +110,8 @@ def test_python_block(number, tmp_path, monkeypatch):
         db.executemany("INSERT INTO boxes VALUES (?, ?, ?, ?)", [(1, 1, 10, "a"), (2, 2, 30, "it's"), (3, 3, 20, "c")])
         db.commit()
     Path("data").mkdir()
-    boxes = {"width": [1.0, 2.0], "height": [10, 30], "day": [datetime.date(2024, 2, 29)] * 2, "box": [None, {"depth": 1.0}]}
+    boxes = {"width": [1.0, 2.0], "height": [10, 30], "box": [None, {"depth": 1.0}]}
+    boxes["day"] = [datetime.date(2024, 2, 29)] * 2
     pq.write_table(pa.table(boxes), "data/2024.parquet", row_group_size=1)
     pq.write_table(pa.table({"width": [3.0], "height": [20]}), "data/2025.parquet")
     found = {}

@@ -81,7 +81,7 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     ok &= tf.equal(tf.size(names), rows) & tf.reduce_all(~is_leaf | (children <= 0))
 
     def malformed() -> Tensor:
-        said = "its schema is malformed, or has more than 2 ** 15 columns and groups. Write it anew, with fewer columns."
+        said = "its schema is malformed, or has more than 2 ** 15 columns and groups. Write it with fewer columns."
         return tf.strings.join([path, ": ", said])
 
     tree, names = gate(ok, malformed, (tree, names))
