@@ -60,7 +60,8 @@ def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tenso
     way = tf.gather(tf.constant([0, 1, 2, 5, 5, 4, 5, 3]), codec)
     way = tf.where(tf.equal(size, 0), 0, way)  # nothing, compressed or not
     result, ok = tf.switch_case(way, ways)
-    return result, ok & (tf.equal(tf.strings.length(result), size) | tf.equal(size, 0))
+    result = tf.where(tf.equal(size, 0), "", result)
+    return result, ok & tf.equal(tf.strings.length(result), size)
 
 
 def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
