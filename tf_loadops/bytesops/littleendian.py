@@ -12,7 +12,7 @@ Tensor = Any
 
 
 def words_of(text: Tensor, size: int) -> Tensor:
-    """The words of a text, and zeros behind it.
+    r"""The words of a text, and zeros behind it.
 
     Args:
       text: string scalar, of at most `size` bytes.
@@ -22,7 +22,7 @@ def words_of(text: Tensor, size: int) -> Tensor:
       uint64 [size / 8], the first byte lowest.
 
     Example:
-      >>> words_of(tf.constant(b"\\x02\\x01"), 16).numpy().tolist()
+      >>> words_of(tf.constant(b"\x02\x01"), 16).numpy().tolist()
       [258, 0]
     """
     words = tf.bitcast(tf.io.decode_raw(text, tf.int64, fixed_length=size), tf.uint64)

@@ -63,8 +63,8 @@ def _read_all(
     total = tf.size(start)
 
     def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
-        at, count, *rest = tf.unstack(tf.gather(each, i), num=7)
-        value, state, trouble = _read(file, at, end, count, *rest, dtype)
+        at, count, compression, *parts = tf.unstack(tf.gather(each, i), num=7)
+        value, state, trouble = _read(file, at, end, count, compression, Column(*parts), dtype)
         return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
 
     arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
@@ -82,10 +82,9 @@ def _arrays(dtype: str, size: Any) -> list[Any]:
 
 
 def _read(
-    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, kind: Tensor, width: Tensor,
-    scale: Tensor, definition: Tensor, dtype: str,
+    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, column: Column, dtype: str
 ) -> tuple[Tensor, ...]:
-    column = Column(kind, width, scale, definition)
+    """One chunk: values, states, and the row of its trouble."""
 
     def goes_on(i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, *_: Any) -> Tensor:
         return (done < count) & tf.equal(trouble, OK)
@@ -114,9 +113,8 @@ def _read(
         def entries() -> tuple[Tensor, ...]:
             body, fine = _body(file, page, codec)
             plain = tf.equal(page.encoding, 0) | tf.equal(page.encoding, 2)
-            read = read_values(
-                body, tf.constant(0), tf.where(fine, page.values, 0), tf.constant(PLAIN), column, no_values(dtype), dtype
-            )
+            count = tf.where(fine, page.values, 0)
+            read = read_values(body, tf.constant(0), count, tf.constant(PLAIN), column, no_values(dtype), dtype)
             found = _first((~fine, BAD_COMPRESSION), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found
 

@@ -153,8 +153,11 @@ def _no_parquet(path: Tensor, size: Tensor, head: Tensor) -> Tensor:
     reason = tf.where(
         tf.equal(size, 0),
         "the file is empty, and no Parquet file.",
-        tf.where(cut, "the file begins as Parquet but does not end so." + DAMAGED, "the file is no Parquet file: it does "
-                 "not begin with the bytes PAR1. Check the path."),
+        tf.where(
+            cut,
+            "the file begins as Parquet but does not end so." + DAMAGED,
+            "the file is no Parquet file: it does not begin with the bytes PAR1. Check the path.",
+        ),
     )
     return tf.strings.join([path, ": ", reason])
 

@@ -1,8 +1,8 @@
 """The hybrid of run lengths and bit packing, in which levels, dictionary indices and booleans are written.
 
-A block of values at a time, so that whatever the sizes of pages two programs are compiled. The first walks over the runs
-and notes, where a run begins, how the place of its bits differs from that of the run before; the sum of these is the
-place of each value's bits. The second reads them. A run of one repeated value is one of bits that do not move on.
+A block of values at a time, so that whatever the sizes of pages two programs are compiled. The first walks over the
+runs and notes, where a run begins, how the place of its bits differs from that of the run before; the sum of these is
+the place of each value's bits. The second reads them. A run of one repeated value is one of bits that do not move on.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def make_plan(footer: Footer, options: Options, path: Tensor) -> Plan:
 
         return tf.reduce_all(ok), message
 
-    lists = "it is a list or a map, or lies in one, which has no one value a row. Read other columns, or write the file "
-    lists += "with one value a row."
+    lists = "it is a list or a map, or lies in one, which has no one value a row. Read other columns, or write the "
+    lists += "file with one value a row."
     kinds = tf.gather(tf.constant([*KINDS, "of an unknown type"]), tf.where(leaf.kind < 0, len(KINDS), leaf.kind))
     unfit = (", which cannot be read as ", tf.constant(dtypes), ". Correct the schema's dtype.")
     checks = [
@@ -137,9 +137,8 @@ def _located(
         refused(known, unknown),
         refused(sound, lambda *_: "its pages are not where the footer says." + DAMAGED),
     ]
-    plan = Plan(
-        groups, tf.cast(rows, tf.int32), column, tf.cast(chunks.start, tf.int32), tf.cast(chunks.codec, tf.int32), footer.end
-    )
+    rows, start, codec = (tf.cast(part, tf.int32) for part in (rows, chunks.start, chunks.codec))
+    plan = Plan(groups, rows, column, start, codec, footer.end)
     return gate_all(checks, plan)
 
 

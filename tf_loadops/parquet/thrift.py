@@ -185,7 +185,8 @@ def _walk(data: Tensor, size: Tensor) -> tuple[Tensor, ...]:
         ok &= (kind > 0) & (kind <= _STRUCT) & ~tf.equal(kind, _MAP) & (~is_integer | (length <= 10))
         ok &= ~counted | ((many >= 0) & (many <= tf.cast(size, tf.int64)) & (length <= 7))
         content = start + tf.where(is_list, 1, 0) + tf.where(is_integer | is_binary | wide, length, 0)
-        fixed = tf.where(is_struct | is_list | is_integer | (is_bool & ~in_list), 0, tf.where(tf.equal(kind, _DOUBLE), 8, 1))
+        nothing = is_struct | is_list | is_integer | (is_bool & ~in_list)
+        fixed = tf.where(nothing, 0, tf.where(tf.equal(kind, _DOUBLE), 8, 1))
         after = content + tf.where(is_binary, tf.cast(many, tf.int32), fixed)
         signed = tf.where(length > 8, _c(_NO_INTEGER), XOR(SHR(written, _c(1)), -AND(written, 1)))
         truth = tf.where(in_list, byte, kind)
@@ -231,5 +232,6 @@ def _varint(word: Tensor, more: Tensor) -> tuple[Tensor, Tensor]:
     pairs = OR(AND(pairs, u64(0x007F007F007F007F)), SHR(AND(pairs, u64(0x7F007F007F007F00)), u64(1)))
     fours = OR(AND(pairs, u64(0x00003FFF00003FFF)), SHR(AND(pairs, u64(0x3FFF00003FFF0000)), u64(2)))
     value = OR(AND(fours, u64(0x0FFFFFFF)), SHR(AND(fours, u64(0x0FFFFFFF00000000)), u64(4)))
-    nine = tf.where(tf.equal(AND(more, u64(0x80)), u64(0)), 9, tf.where(tf.equal(AND(more, u64(0x8000)), u64(0)), 10, 11))
-    return tf.bitcast(value, tf.int64), tf.where(long, nine, tf.cast(SHR(bits, u64(3)), tf.int32))
+    goes_on = [tf.not_equal(AND(more, u64(bit)), u64(0)) for bit in (0x80, 0x8000)]
+    behind = 9 + tf.cast(goes_on[0], tf.int32) + tf.cast(goes_on[0] & goes_on[1], tf.int32)
+    return tf.bitcast(value, tf.int64), tf.where(long, behind, tf.cast(SHR(bits, u64(3)), tf.int32))

@@ -163,8 +163,8 @@ def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: 
     way = tf.where(tf.equal(encoding, RLE) & is_bool, 2, way)
     way = tf.where(tf.equal(encoding, DELTA) & is_integer, 3, way)
     way = tf.where(tf.equal(encoding, SPLIT) & ~is_bool & ~is_varying, 4, way)
-    is_text = (tf.equal(encoding, DELTA_LENGTHS) & is_varying) | (tf.equal(encoding, DELTA_TEXTS) & (is_varying | is_fixed))
-    way = tf.where(is_text, 5, way)
+    is_text = tf.equal(encoding, DELTA_LENGTHS) & is_varying
+    way = tf.where(is_text | (tf.equal(encoding, DELTA_TEXTS) & (is_varying | is_fixed)), 5, way)
     raw, ok = tf.switch_case(way, ways)
     width = tf.where(tf.equal(way, 5), _WIDEST_DECIMAL, width)
     raw = tf.ensure_shape(raw, [None])[: tf.where(ok, tf.size(raw), 0)]
