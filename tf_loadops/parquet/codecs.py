@@ -57,12 +57,13 @@ def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tenso
         lambda: lz4_block(data, size),
         lambda: hadoop_lz4(data, size),
         lambda: _zstd(data, size) if has_zstd() else (data, tf.constant(False)),
+        lambda: (tf.constant(""), tf.constant(True)),
     ]
     way = tf.gather(tf.constant([0, 1, 2, 5, 5, 4, 5, 3]), codec)
-    way = tf.where(tf.equal(size, 0), 0, way)  # nothing, compressed or not
+    way = tf.where(tf.equal(size, 0), 6, way)  # nothing, compressed or not
     # Most pages of a file are compressed alike, and the other ways are only in the way.
-    result, ok = tf.switch_case(way, [ways[0], *(functools.partial(apart, one) for one in ways[1:])])
-    return result, ok & (tf.equal(tf.strings.length(result), size) | tf.equal(size, 0))
+    result, ok = tf.switch_case(way, [ways[0], *(functools.partial(apart, one) for one in ways[1:-1]), ways[-1]])
+    return result, ok & tf.equal(tf.strings.length(result), size)
 
 
 def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
