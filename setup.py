@@ -19,7 +19,7 @@ TEST = [
 setup(
     name="tf-loadops",
     version=VERSION,
-    description="Keras layers that load, check and standardize data in the TensorFlow graph: CSV, SQLite, PostgreSQL",
+    description="Keras layers that load, check and standardize data in the graph: CSV, Parquet, SQLite, PostgreSQL",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

@@ -2,11 +2,14 @@
 
 import contextlib
 import csv
+import datetime
 import re
 import sqlite3
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
@@ -60,6 +63,13 @@ def _lookup(found):
     assert carried(keys=tf.constant([2], tf.int64))["output"].numpy().tolist() == [[2, 30]]
 
 
+def _parquet(found):
+    assert found["x"].numpy().tolist() == [[1, 10], [2, 30], [3, 20]]
+    assert found["schema"]["day"].unit == "days"
+    assert found["days"].numpy().tolist() == [19782]
+    assert found["known"].numpy().tolist() == [False]
+
+
 def _export(found):
     weight, bias = found["model"].layers[-1].get_weights()
     np.testing.assert_allclose(found["y"], np.array(MATRIX)[:, :2] @ weight + bias, rtol=1e-5)
@@ -82,7 +92,7 @@ def _categories(found):
     assert all(shared.values()) and len(set(shared.values())) == 3  # each island has a column of its own
 
 
-CHECKS = [_layers, _path_input, _training, _table, _categories, _database, _lookup, _export]
+CHECKS = [_layers, _path_input, _training, _table, _categories, _database, _lookup, _parquet, _export]
 
 
 def test_every_python_block_has_a_check():
@@ -99,6 +109,11 @@ def test_python_block(number, tmp_path, monkeypatch):
         db.execute("CREATE TABLE boxes (id INTEGER PRIMARY KEY, width REAL, height REAL, name TEXT)")
         db.executemany("INSERT INTO boxes VALUES (?, ?, ?, ?)", [(1, 1, 10, "a"), (2, 2, 30, "it's"), (3, 3, 20, "c")])
         db.commit()
+    Path("data").mkdir()
+    boxes = {"width": [1.0, 2.0], "height": [10, 30], "box": [None, {"depth": 1.0}]}
+    boxes["day"] = [datetime.date(2024, 2, 29)] * 2
+    pq.write_table(pa.table(boxes), "data/2024.parquet", row_group_size=1)
+    pq.write_table(pa.table({"width": [3.0], "height": [20]}), "data/2025.parquet")
     found = {}
     run(BLOCKS[number], found)
     CHECKS[number](found)

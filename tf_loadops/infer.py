@@ -1,4 +1,4 @@
-"""infer_schema: an eager tool that looks at a source once and writes down what it holds."""
+"""infer_schema: an eager tool that looks at a CSV or Parquet file, or a query, once and writes down what it holds."""
 
 from __future__ import annotations
 

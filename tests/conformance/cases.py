@@ -526,18 +526,19 @@ PARQUET = Case(
         Refusal(
             "text",
             parquet({"a": ["1.5"], "b": [1], "part": [{"c": 1}], "name": ["x"]}),
-            "{path}: column 'a': its values are bytes, which cannot be read as float32. Correct the schema's dtype.",
+            "{path}: column 'a': its values are bytes, which cannot be read as float32. Correct the "
+            "schema's dtype, or leave the column out.",
         ),
         Refusal(
             "no_rows",
             parquet({"a": pa.array([], pa.int8()), "b": pa.array([], pa.int8()), "name": pa.array([], pa.string()),
                      "part": pa.array([], pa.struct({"c": pa.int8()}))}),
-            "{path}: there are no rows. Pass allow_empty=True if that is a result.",
+            "{path}: there are no rows. Check the path; pass allow_empty=True if a result with zero rows is wanted.",
         ),
         Refusal(
             "too_large",
             parquet({"a": [0.5, 1e39], "b": [1, 2], "part": [{"c": 1}] * 2, "name": ["x", "y"]}),
-            "{path}: row group 0, column 'a', row 1: the value, of type float64, is not one of float32 exactly. "
+            "{path}: row group 0, column 'a', row 1: float32 cannot hold the value, which is float64 in the file. "
             f"Declare another dtype, {OR_ELSE} (The schema was inferred from the footer of {{own}}; left out: 'tags' "
             "(a list).)",
         ),

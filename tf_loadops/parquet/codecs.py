@@ -69,7 +69,7 @@ def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tenso
 def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     length = tf.strings.length(data)
     # No three bytes of Snappy stand for more than 64, so nobody need find room for more.
-    possible = size <= 22 * length
+    possible = size // 22 <= length
     # As in tensor.proto and dataset.proto of TensorFlow: each message in its length and its type.
     component = 11
     element = 6 + length + 2 + component

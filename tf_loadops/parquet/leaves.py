@@ -81,7 +81,8 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     ok &= tf.equal(tf.size(names), rows) & tf.reduce_all(~is_leaf | (children <= 0))
 
     def malformed() -> Tensor:
-        return tf.strings.join([path, ": its schema is malformed: it is no tree of at most 2 ** 15 columns."])
+        said = "its schema is malformed, or has more than 2 ** 15 columns and groups. Write it with fewer columns."
+        return tf.strings.join([path, ": ", said])
 
     tree, names = gate(ok, malformed, (tree, names))
     logical = member(tokens, row, rows, (*_ELEMENT, 10))

@@ -92,7 +92,7 @@ def bad_value(path: Tensor, wrong: Sequence[Tensor], states: Sequence[Tensor], p
             "the value is null, and no ", dtype, " stands for that. Declare a default, Column(", label, ", '", dtype,
             "', default=...), or a float dtype, ",
         ),
-        _join("the value, of type ", kind, ", is not one of ", dtype, " exactly. Declare another dtype, "),
+        _join(dtype, " cannot hold the value, which is ", kind, " in the file. Declare another dtype, "),
     )
     tail = f" (The schema was {schema.origin}.)" if schema.origin else ""
     where = _where(path, plan, schema, group, column)

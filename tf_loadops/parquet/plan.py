@@ -9,9 +9,9 @@ import tensorflow as tf
 from tf_loadops.errors import gate_all, printable
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.footer import DAMAGED, Chunks, Footer
-from tf_loadops.parquet.leaves import KINDS, UNIT_NAMES, Leaves
+from tf_loadops.parquet.leaves import DECIMAL, KINDS, UNIT_NAMES, Leaves
 from tf_loadops.parquet.options import Options
-from tf_loadops.parquet.values import Column, readable
+from tf_loadops.parquet.values import WIDEST_DECIMAL, Column, readable
 
 Tensor = Any
 
@@ -78,11 +78,13 @@ def make_plan(footer: Footer, options: Options, path: Tensor) -> Plan:
     lists = "it is a list or a map, or lies in one, which has no one value a row. Read other columns, or write the "
     lists += "file with one value a row."
     kinds = tf.gather(tf.constant([*KINDS, "of an unknown type"]), tf.where(leaf.kind < 0, len(KINDS), leaf.kind))
-    unfit = (", which cannot be read as ", tf.constant(dtypes), ". Correct the schema's dtype.")
+    wide = tf.equal(leaf.kind, DECIMAL) & (leaf.width > WIDEST_DECIMAL)
+    kinds = tf.where(wide, tf.constant("decimals of more than 38 digits"), kinds)
+    what_to_do = ". Correct the schema's dtype, or leave the column out."
     checks = [
         (tf.reduce_all(tf.equal(times, 1)), lambda: _not_found(path, labels, times, leaves.name, schema.names)),
         refused(flat, lists),
-        refused(fits, "its values are ", kinds, *unfit),
+        refused(fits, "its values are ", kinds, ", which cannot be read as ", tf.constant(dtypes), what_to_do),
         refused(units, "it counts ", unit, ", and the schema says ", declared, ". Correct the schema's unit."),
     ]
     return _located(footer, at, column, labels, options, path, checks)

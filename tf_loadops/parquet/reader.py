@@ -87,7 +87,7 @@ def read_blocks(path: Tensor, options: Options) -> Blocks:
     if options.allow_empty:
         return blocks
     some = blocks.counts["rows"] > 0
-    return gate(some, lambda: _empty(path), blocks)
+    return gate(some, lambda: _empty(path, blocks.counts["bad_rows"]), blocks)
 
 
 def _read(path: Tensor, options: Options) -> Blocks:
@@ -100,6 +100,9 @@ def _read_file(path: Tensor, options: Options) -> Blocks:
     return read_rows(file, plan, options, path)
 
 
-def _empty(path: Tensor) -> Tensor:
+def _empty(path: Tensor, skipped: Tensor) -> Tensor:
     first = tf.reshape(path, [-1])[0]
-    return tf.strings.join([first, ": there are no rows. Pass allow_empty=True if that is a result."])
+    said = ' rows is bad, and on_bad_row="skip" leaves none. Check the schema'
+    all_skipped = tf.strings.join(["each of the ", tf.strings.as_string(skipped), said])
+    reason = tf.where(skipped > 0, all_skipped, "there are no rows. Check the path")
+    return tf.strings.join([first, ": ", reason, "; pass allow_empty=True if a result with zero rows is wanted."])

@@ -26,7 +26,8 @@ ENCODINGS = {0: PLAIN, 2: DICTIONARY, 3: RLE, 5: DELTA, 6: DELTA_LENGTHS, 7: DEL
 """From the format's Encoding to one of the above."""
 
 _INTEGERS = (k.INT32, k.UINT32, k.INT64, k.UINT64, k.DECIMAL32, k.DECIMAL64)
-_WIDEST_DECIMAL = 16
+WIDEST_DECIMAL = 16
+"""Bytes of a decimal of 38 digits."""
 
 
 class Column(NamedTuple):
@@ -62,7 +63,7 @@ class Values(NamedTuple):
 def readable(column: Column, dtypes: Sequence[str]) -> Tensor:
     """Which columns can be read as the dtypes, one for each: bool [columns]."""
     is_text, is_bool = column.kind >= k.TEXT, tf.equal(column.kind, k.BOOL)
-    is_number = ~is_text & (column.kind >= 0) & (column.width <= _WIDEST_DECIMAL)
+    is_number = ~is_text & (column.kind >= 0) & (column.width <= WIDEST_DECIMAL)
     to_text, to_bool = (tf.constant([dtype == wanted for dtype in dtypes]) for wanted in ("string", "bool"))
     return tf.where(to_text, is_text, tf.where(to_bool, is_bool, is_number))
 
@@ -154,7 +155,7 @@ def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: 
     def texts() -> tuple[Tensor, Tensor]:
         found, ok = plain_byte_arrays(_from(body, at), count)
         lengths = tf.strings.length(found)
-        fits = (lengths >= 1) & (lengths <= _WIDEST_DECIMAL)
+        fits = (lengths >= 1) & (lengths <= WIDEST_DECIMAL)
         return _right_aligned(found, lengths), ok & tf.reduce_all(fits)
 
     none = lambda: (tf.zeros([0], tf.uint8), tf.constant(False))  # noqa: E731
@@ -166,7 +167,7 @@ def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: 
     way = tf.where(tf.equal(encoding, SPLIT) & ~is_bool & ~is_varying, 4, way)
     # Decimals as byte arrays in DELTA encodings, which nobody seems to write, would make the first call of all longer.
     raw, ok = tf.switch_case(way, [plain, *(functools.partial(apart, rare) for rare in ways[1:-1]), none])
-    width = tf.where(tf.equal(way, 5), _WIDEST_DECIMAL, width)
+    width = tf.where(tf.equal(way, 5), WIDEST_DECIMAL, width)
     raw = tf.ensure_shape(raw, [None])[: tf.where(ok, tf.size(raw), 0)]
     values, bad = to_numbers(raw, tf.maximum(kind, 0), width, column.scale, dtype)
     return Values(values, bad, ok)
@@ -234,9 +235,9 @@ def _unsplit(body: Tensor, at: Tensor, count: Tensor, width: Tensor) -> tuple[Te
 
 def _right_aligned(texts: Tensor, lengths: Tensor) -> Tensor:
     """Big-endian numbers as sixteen bytes each: uint8 [n * 16]."""
-    left = tf.cast(tf.io.decode_raw(texts, tf.uint8, fixed_length=_WIDEST_DECIMAL), tf.int32)
-    shift = _WIDEST_DECIMAL - tf.minimum(lengths, _WIDEST_DECIMAL)
-    index = tf.range(_WIDEST_DECIMAL)[None] - shift[:, None]
+    left = tf.cast(tf.io.decode_raw(texts, tf.uint8, fixed_length=WIDEST_DECIMAL), tf.int32)
+    shift = WIDEST_DECIMAL - tf.minimum(lengths, WIDEST_DECIMAL)
+    index = tf.range(WIDEST_DECIMAL)[None] - shift[:, None]
     sign = tf.where(left[:, :1] >= 128, 255, 0)
     moved = tf.gather(left, tf.maximum(index, 0), axis=1, batch_dims=1)
     return tf.reshape(tf.cast(tf.where(index >= 0, moved, sign), tf.uint8), [-1])
