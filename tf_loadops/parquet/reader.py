@@ -11,6 +11,7 @@ from tf_loadops.blocks import Blocks, concatenated, to_table
 from tf_loadops.compiled import call
 from tf_loadops.errors import gate
 from tf_loadops.inputs import as_strings, run
+from tf_loadops.parquet import tfio
 from tf_loadops.parquet.footer import read_footer
 from tf_loadops.parquet.options import Options, make_options
 from tf_loadops.parquet.plan import make_plan
@@ -96,7 +97,10 @@ def _read(path: Tensor, options: Options) -> Blocks:
 
 def _read_file(path: Tensor, options: Options) -> Blocks:
     file = read_bytes(path)
-    plan = make_plan(read_footer(file, path), options, path)
+    footer = read_footer(file, path)
+    plan = make_plan(footer, options, path)
+    if options.engine == "tfio":
+        return tfio.read_rows(file, footer, plan, options, path)
     return read_rows(file, plan, options, path)
 
 
