@@ -23,12 +23,9 @@ from .corpus import FILES, FOLDER, results_of
 from .oracle import expected, leaf
 from .process import Reader
 
-io = (
-    pytest.mark.io,
-    pytest.mark.skipif(
-        importlib.util.find_spec("tensorflow_io") is None,
-        reason="tensorflow-io is not installed, which loads on TensorFlow 2.16 and 2.17: extra [io]",
-    ),
+needs_io = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow_io") is None,
+    reason="tensorflow-io is not installed, which loads on TensorFlow 2.16 and 2.17: extra [io]",
 )
 MISSING = (
     'engine="tfio" takes tensorflow-io, which loads on TensorFlow 2.16 and 2.17 only: pip install \'tf-loadops[io]\'. '
@@ -89,7 +86,7 @@ def refusal(path: Any, schema: tlo.Schema = X, **options: Any) -> str:
 
 
 @pytest.mark.io
-@io[1]
+@needs_io
 class TestValues:
     def test_as_native_and_pyarrow(self, full: pathlib.Path) -> None:
         schema = tlo.infer_schema(full)
@@ -127,8 +124,8 @@ class TestValues:
             (os.replace if i % 2 else shutil.copyfile)(other, path)
             assert read().numpy().tolist() == [float(i)] * (i + 1)
         for _ in range(3):
-            data = tf.data.Dataset.from_tensors(str(path)).map(lambda p: tlo.read_parquet(p, X, engine="tfio").columns["x"])
-            assert [x.tolist() for x in data.as_numpy_iterator()] == [[3.0] * 4]
+            data = tf.data.Dataset.from_tensors(str(path)).map(lambda p: tlo.read_parquet(p, X, engine="tfio").columns)
+            assert [columns["x"].tolist() for columns in data.as_numpy_iterator()] == [[3.0] * 4]
         links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
         held = [os.readlink(link) for link in links if os.path.exists(link)]
         assert sum(".parquet" in name for name in held) <= 1
@@ -144,10 +141,10 @@ class TestValues:
         def ends(path: Any, file: Any) -> Any:
             return _ends_as(path, file, tf.constant(6))
 
-        for now, is_same in ((b"0123456789", True), (b"012345678X", False), (b"012345", False), (b"01234567896789", False),
-                             (b"0123456789a", False)):  # fmt: skip
+        assert bool(ends(str(path), file))
+        for now in (b"012345678X", b"012345", b"01234567896789", b"0123456789a"):
             path.write_bytes(now)
-            assert bool(ends(str(path), file)) is is_same
+            assert not bool(ends(str(path), file))
         path.unlink()
         assert not bool(ends(str(path), file))
 
@@ -225,13 +222,13 @@ REFUSED: dict[str, tuple[Any, tlo.Schema, str]] = {
     ),
     "no rows": (
         _written({"x": pa.array([], pa.float64())}, row_group_size=10), X,
-        "its footer lacks fields, or has row groups without rows",
+        "it has a row group without rows",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.io
-@io[1]
+@needs_io
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_it_does_not_read_right_is_refused(case: str, tmp_path: pathlib.Path) -> None:
     make, schema, said = REFUSED[case]
@@ -247,7 +244,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 
 @pytest.mark.io
-@io[1]
+@needs_io
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_corpus_is_equal_or_refused(file: pathlib.Path, reader: Reader) -> None:
     results = results_of(file, reader, one_by_one=False)

@@ -65,13 +65,13 @@ def _check_footer(file: Tensor, footer: Footer, path: Tensor) -> Tensor:
     groups = tf.size(footer.rows)
     chunks = groups * tf.size(footer.leaves.kind)
     there = _times(tokens, _OF_THE_FILE, 1) & _times(tokens, _OF_A_GROUP, groups) & _times(tokens, _OF_A_CHUNK, chunks)
-    # A row group without rows may have chunks anywhere.
-    there &= tf.reduce_all(footer.rows > 0)
+    some = tf.reduce_all(footer.rows > 0)  # the chunks of a row group without rows may be anywhere
 
     def of_no_column(said: str) -> Any:
         return lambda: _refusal(path, said)
 
-    path = gate(there, of_no_column("its footer lacks fields, or has row groups without rows"), path)
+    path = gate(there, of_no_column("its footer lacks fields"), path)
+    path = gate(some, of_no_column("it has a row group without rows"), path)
     fine = tf.reduce_all(known | is_leaf)
     path = gate(fine, of_no_column("a group of its columns has a type of its own"), path)
     bad = ~tf.boolean_mask(known, is_leaf)
@@ -123,7 +123,7 @@ def _check_columns(footer: Footer, plan: Plan, schema: Schema, path: Tensor) -> 
     )
     for bad, said in checks:
 
-        def message(bad: Tensor = bad, said: Any = said) -> Tensor:
+        def message(bad: Tensor = bad, said: Any = said, path: Tensor = path) -> Tensor:
             i = tf.argmax(tf.cast(bad, tf.int32))
             return _refusal(path, "column ", labels[i], ": ", said if isinstance(said, str) else said[i])
 
@@ -210,7 +210,8 @@ def _walk(
         in_place = is_data | (is_dictionary & ~dictionary & tf.equal(done, 0))
         values = tf.cast(page.values, tf.int64)
         least = tf.where(is_bool, (values + 7) // 8, values * tf.cast(tf.where(is_text, 4, width), tf.int64))
-        least = tf.where(coded & is_data, tf.constant(1, tf.int64), least) + tf.cast(page.definition + page.repetition, tf.int64)
+        least = tf.where(coded & is_data, tf.constant(1, tf.int64), least)
+        least += tf.cast(page.definition + page.repetition, tf.int64)
         bare = tf.equal(codec, codecs.NONE) | tf.equal(page.compressed, 0)
         fits = (tf.cast(page.decompressed, tf.int64) >= least) & (~bare | tf.equal(page.size, page.decompressed))
         found = tf.constant(_OK)

@@ -44,7 +44,7 @@ def readable_types(tokens: Tokens) -> tuple[Tensor, Tensor]:
     fields = [(*_ELEMENT, i) for i in (1, 2, 3, 6, 7, 8)] + [(*_LOGICAL, *p) for p in ((5, 1), (5, 2), (10, 1))]
     columns = tf.unstack(tf.clip_by_value(table(tokens, row, rows, fields), -1, 2**31 - 1), axis=1)
     kind, length, repeated, old, old_scale, old_digits, scale, digits, bits = (tf.cast(c, tf.int32) for c in columns)
-    has_logical = tokens_at(tokens, row, rows, _LOGICAL)
+    has_logical = _has(tokens, row, rows, _LOGICAL)
     logical = tf.where(has_logical, tf.maximum(member(tokens, row, rows, _LOGICAL), 0), -1)  # 0 is no member
     time, stamp = (member(tokens, row, rows, (*_LOGICAL, i, 2)) for i in (_TIME, _TIMESTAMP))
     is_leaf = (kind >= 0) & (tf.range(rows) > 0)
@@ -55,7 +55,8 @@ def readable_types(tokens: Tokens) -> tuple[Tensor, Tensor]:
     new |= tf.equal(logical, _DECIMAL) & decimal
     new |= tf.equal(logical, _TIME) & tf.where(tf.equal(time, 1), tf.equal(kind, _INT32), _is_fine(time, kind))
     new |= tf.equal(logical, _TIMESTAMP) & (tf.equal(stamp, 1) | _is_fine(stamp, kind)) & tf.equal(kind, _INT64)
-    new |= tf.equal(logical, _INTEGER) & tf.where(tf.equal(bits, 64), tf.equal(kind, _INT64), is_small & tf.equal(kind, 1))
+    is_wide = tf.equal(bits, 64) & tf.equal(kind, _INT64)
+    new |= tf.equal(logical, _INTEGER) & (is_wide | (is_small & tf.equal(kind, _INT32)))
     past = tf.equal(_lookup(_OLD_ALIKE, old), kind) & (~tf.equal(old, _OLD_INTERVAL) | tf.equal(length, 12))
     past |= tf.equal(old, -1) | (tf.equal(old, _OLD_DECIMAL) & old_decimal)
     leaf = tf.where(has_logical, new, past) & (kind < 8) & (~tf.equal(kind, _FIXED) | (length > 0))
@@ -75,7 +76,7 @@ def new_orders(tokens: Tokens, leaves: Tensor) -> Tensor:
     return tf.cond(tf.equal(rows, leaves), lambda: ~tf.equal(order, 1), lambda: wrong)
 
 
-def tokens_at(tokens: Tokens, row: Tensor, rows: Tensor, path: tuple[int, ...]) -> Tensor:
+def _has(tokens: Tokens, row: Tensor, rows: Tensor, path: tuple[int, ...]) -> Tensor:
     """Which rows have a value at a path: bool [rows]."""
     return table(tokens, row, rows, [path])[:, 0] >= 0
 
@@ -89,9 +90,8 @@ def _is_decimal(kind: Tensor, length: Tensor, digits: Tensor, scale: Tensor) -> 
     width = tf.where(tf.equal(kind, _INT32), 4, tf.where(tf.equal(kind, _INT64), 8, length))
     most = tf.gather(tf.constant(_DIGITS), tf.clip_by_value(width, 0, len(_DIGITS) - 1))
     most = tf.where(tf.equal(kind, _TEXT), 2**31 - 1, most)
-    return (digits > 0) & (digits <= most) & (scale >= 0) & (scale <= digits) & _is_one_of(
-        kind, (_INT32, _INT64, _TEXT, _FIXED)
-    )
+    fits = (digits > 0) & (digits <= most) & (scale >= 0) & (scale <= digits)
+    return fits & _is_one_of(kind, (_INT32, _INT64, _TEXT, _FIXED))
 
 
 def _is_one_of(number: Tensor, numbers: tuple[int, ...]) -> Tensor:
