@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import importlib.util
 import os
 import pathlib
@@ -128,7 +129,21 @@ class TestValues:
             assert [columns["x"].tolist() for columns in data.as_numpy_iterator()] == [[3.0] * 4]
         links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
         held = [os.readlink(link) for link in links if os.path.exists(link)]
-        assert sum(".parquet" in name for name in held) <= 1
+        assert sum(name.startswith(str(tmp_path)) for name in held) <= 1
+
+    def test_columns_of_other_names_and_many_threads(self, tmp_path: pathlib.Path) -> None:
+        names = ["x", "y"]
+        for i, name in enumerate(names):
+            pq.write_table(pa.table({name: [i + 0.5] * 1000}), tmp_path / name)
+
+        def read(n: int) -> bool:
+            name = names[n % 2]
+            schema = tlo.Schema([tlo.Column(name, "float64")])
+            found = tlo.read_parquet(tmp_path / name, schema, engine="tfio").columns[name]
+            return found.shape == [1000] and bool(tf.reduce_all(tf.equal(found, n % 2 + 0.5)))
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(read, range(200)))
 
     def test_a_file_that_changes_meanwhile_is_seen(self, tmp_path: pathlib.Path) -> None:
         from tf_loadops.parquet.tfio import _ends_as

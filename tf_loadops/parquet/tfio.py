@@ -31,7 +31,7 @@ _OF_KINDS = {
     k.BOOL: tf.bool, k.INT32: tf.int32, k.UINT32: tf.int32, k.DECIMAL32: tf.int32, k.INT64: tf.int64,
     k.UINT64: tf.int64, k.DECIMAL64: tf.int64, k.FLOAT: tf.float32, k.DOUBLE: tf.float64,
 }  # fmt: skip
-_CLOSED = "tf-loadops"
+_CONTAINER = "tf-loadops"
 
 
 def read_rows(file: Tensor, footer: Footer, plan: Plan, options: Options, path: Tensor) -> Blocks:
@@ -91,9 +91,10 @@ def _read_group(
         column = Column(*(part[numbers[at]] for part in plan.column))
         opens = i < width
         own = tf.strings.join([key, "#", tf.strings.as_string(numbers[at])])
+        shared = tf.strings.join(["column ", names[at]])
         raw = tf.switch_case(
             tf.where(opens, way_of[column.kind], i - width),
-            [_reader(path, tf.where(opens, own, _CLOSED), names[at], tf.where(opens, total, 0), t) for t in types],
+            [_reader(path, tf.where(opens, own, shared), names[at], tf.where(opens, total, 0), t) for t in types],
         )
         if dtype == "string":
             read, bad = raw, tf.zeros_like(raw, tf.bool)
@@ -113,7 +114,7 @@ def _read_group(
         tf.TensorArray(kind, width + len(types), element_shape=[None], infer_shape=False) for kind in (dtype, tf.uint8)
     )
     # An op keeps the last file open that it opened, for ever, and lets go of it when it is given another name. So all
-    # read no rows, once more, by a name that they share; the first file ever read stays open, and no other one.
+    # read no rows, once more, by a name that they share with all others of this column; there its first file stays.
     _, values, states = tf.while_loop(lambda n, *_: n < 2, turn, (tf.constant(0), *arrays), parallel_iterations=1)
     values, states = (tf.reshape(part.concat(), [width, -1]) for part in (values, states))
     if wanted is not None:
@@ -132,7 +133,7 @@ def _reader(path: Tensor, key: Tensor, name: Tensor, rows: Tensor, dtype: Any) -
         # Of more rows than there are it would return memory that nobody wrote.
         found = parquet_ops().io_parquet_readable_read(
             input=path, shared=key, component=name, shape=rows[None], start=0, stop=-1, dtype=dtype,
-            container=_CLOSED,
+            container=_CONTAINER,
         )  # fmt: skip
         if dtype == tf.string:
             return tf.ensure_shape(found, [None])

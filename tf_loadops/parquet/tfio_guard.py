@@ -28,7 +28,7 @@ Tensor = Any
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8  # Encodings
 _DICTIONARIES = (_PLAIN_DICTIONARY, _RLE_DICTIONARY)
 # What is wrong with a page.
-_OK, _BAD_HEADER, _BAD_ENCODING, _NO_VALUES, _BAD_TYPE, _BAD_COUNT, _BAD_SIZE = range(7)
+_OK, _BAD_HEADER, _BAD_ENCODING, _NO_VALUES, _BAD_TYPE, _BAD_COUNT, _BAD_SIZE, _BAD_LEVELS = range(8)
 _GROUP, _CHUNK, _META = (4, 0), (4, 0, 1, 0), (4, 0, 1, 0, 3)
 # Fields that it ends the process without.
 _OF_THE_FILE = ((1,), (2,), (3,), (4,))
@@ -180,7 +180,8 @@ def _check_pages(file: Tensor, footer: Footer, plan: Plan, schema: Schema, path:
             "", "the page's header cannot be read, or the page is not where it says",
             tf.strings.join(["the page's encoding is ", name]), "the page holds no values",
             "the page is of a kind, or in a place, of its own", "the pages hold another number of values than the "
-            "footer says", "the page has fewer bytes than its values take",
+            "footer says", "the page has other bytes than its values take",
+            "the page's definition levels are in an old encoding",
         ])
         number = tf.strings.as_string
         where = ["row group ", number(group), ", column ", labels[column], ", page ", number(page), ": "]
@@ -205,8 +206,8 @@ def _walk(
         coded = tf.equal(page.encoding, _DICTIONARIES[0]) | tf.equal(page.encoding, _DICTIONARIES[1])
         plain = tf.equal(page.encoding, _PLAIN)
         known = tf.where(is_data, plain | (coded & dictionary), plain | tf.equal(page.encoding, _PLAIN_DICTIONARY))
-        # Levels, which nobody need read, are run lengths; older ones it may read, but nobody has seen it do so.
-        known &= ~tf.equal(page.type, DATA) | tf.equal(definition, 0) | tf.equal(page.levels, _RLE)
+        # Older levels than run lengths it may read, but nobody has seen it do so.
+        leveled = ~tf.equal(page.type, DATA) | tf.equal(definition, 0) | tf.equal(page.levels, _RLE)
         in_place = is_data | (is_dictionary & ~dictionary & tf.equal(done, 0))
         values = tf.cast(page.values, tf.int64)
         least = tf.where(is_bool, (values + 7) // 8, values * tf.cast(tf.where(is_text, 4, width), tf.int64))
@@ -217,7 +218,7 @@ def _walk(
         found = tf.constant(_OK)
         for holds, code in (
             (fits, _BAD_SIZE), (page.values <= count - done, _BAD_COUNT), (page.values > 0, _NO_VALUES),
-            (known, _BAD_ENCODING), (in_place, _BAD_TYPE), (page.ok, _BAD_HEADER),
+            (leveled, _BAD_LEVELS), (known, _BAD_ENCODING), (in_place, _BAD_TYPE), (page.ok, _BAD_HEADER),
         ):  # fmt: skip
             # A dictionary has a number of values of its own.
             checked = holds | (is_dictionary if code in (_BAD_COUNT, _NO_VALUES) else False)
