@@ -144,7 +144,8 @@ def _checked(tokens: Tokens, leaves: Leaves, end: Tensor, path: Tensor) -> Foote
 
     rows = gate(adds_up, wrong_rows, rows)
     by_chunk = table(tokens, ordinal(tokens, *_CHUNK), chunks, _FIELDS)
-    parts = tf.unstack(tf.reshape(by_chunk, [groups, count, len(_FIELDS)]), axis=2)
+    by_chunk = by_chunk[: tf.where(fits, chunks, 0)]  # before the refusal of a misfit comes, nothing else may fail
+    parts = tf.unstack(tf.reshape(by_chunk, [tf.where(fits, groups, 0), count, len(_FIELDS)]), axis=2)
     return Footer(leaves, rows, Chunks(*parts), end)
 
 
