@@ -30,7 +30,7 @@ needs_io = pytest.mark.skipif(
 )
 MISSING = (
     'engine="tfio" takes tensorflow-io, which loads on TensorFlow 2.16 and 2.17 only: pip install \'tf-loadops[io]\'. '
-    'engine="native" reads the same on any TensorFlow. (ModuleNotFoundError.)'
+    'Any TensorFlow reads the same with engine="native". (ModuleNotFoundError.)'
 )
 RIGHT = ', which tensorflow-io does not read right. Use engine="native".'
 X = tlo.Schema([tlo.Column("x", "float64")])

@@ -23,6 +23,6 @@ def parquet_ops() -> Any:
     except (ImportError, NotImplementedError, AttributeError) as error:
         raise LoadError(
             'engine="tfio" takes tensorflow-io, which loads on TensorFlow 2.16 and 2.17 only: pip install '
-            f"'tf-loadops[io]'. engine=\"native\" reads the same on any TensorFlow. ({type(error).__name__}.)"
+            f"'tf-loadops[io]'. Any TensorFlow reads the same with engine=\"native\". ({type(error).__name__}.)"
         ) from None
     return ops
