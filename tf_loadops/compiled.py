@@ -113,6 +113,9 @@ def due(function: Callable[..., Any], static: tuple[Hashable, ...], cost: float)
 def apart(function: Callable[[], Any]) -> Any:
     """Calls a graph function that seldom runs, so that it costs nothing until it does.
 
+    A branch of a `tf.cond` in a loop is part of the loop's graph, where each of its nodes takes its time in each round,
+    run or not; one that is called this way is a single node.
+
     Args:
       function: a function of nothing; it may use tensors of the graph around it.
 

@@ -51,10 +51,15 @@ class Result:
     pyarrow: str = ""
 
 
-def results_of(file: pathlib.Path, reader: Reader) -> list[Result]:
+def results_of(file: pathlib.Path, reader: Reader, one_by_one: bool = True) -> list[Result]:
     """Reads the leaves of a file: first all flat ones at once, and where that is refused, one by one.
 
     Of those in lists and maps, all in the nightly run and the first one otherwise: each takes a graph.
+
+    Args:
+      file: the file.
+      reader: what reads it.
+      one_by_one: whether to do so; otherwise only the flat ones are looked at.
     """
     leaves = [(b".".join(one.path).decode(), one) for one in read_leaves(str(file))]
     inferred = {c.name: c for c in _inferred(file)}
@@ -65,11 +70,12 @@ def results_of(file: pathlib.Path, reader: Reader) -> list[Result]:
         together = reader.read(file, [columns[name] for name in flat], _FIRST)
     results = []
     nested = [name for name, one in leaves if one.within]
-    left_out = set(nested[1:]) if not NIGHTLY else set()
+    left_out = set(nested[1:] if one_by_one else nested) if not NIGHTLY else set()
     for name, one in leaves:
         if name in left_out:
             continue
-        answer = together if not one.within and together["outcome"] == "read" else None
+        use = together["outcome"] == "read" or not (one_by_one or NIGHTLY)
+        answer = together if not one.within and use else None
         answer = answer or reader.read(file, [columns[name]], _FIRST)
         results.append(_judged(file, name, not one.within, tlo.Column(**columns[name]), answer))
     return results

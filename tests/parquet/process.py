@@ -24,10 +24,11 @@ class Reader:
 
     Args:
       folder: where it leaves what it read.
+      engine: as of `tlo.read_parquet`.
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder, self.process = folder, None
+    def __init__(self, folder: pathlib.Path, engine: str = "auto") -> None:
+        self.folder, self.engine, self.process = folder, engine, None
         self.starts = 0
 
     def read(self, path: Any, columns: list[dict[str, Any]], limit: float, graph: bool = False) -> dict[str, Any]:
@@ -47,7 +48,9 @@ class Reader:
         if self.process is None:
             self._start()
         out = self.folder / f"{self.starts}.pickle"
-        job = json.dumps({"path": str(path), "columns": columns, "out": str(out), "graph": graph})
+        job = json.dumps(
+            {"path": str(path), "columns": columns, "out": str(out), "graph": graph, "engine": self.engine}
+        )
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(f"{job}\n")
             self.process.stdin.flush()
@@ -103,16 +106,16 @@ def main() -> None:
 
     functions: dict[str, Any] = {}
 
-    def function_of(columns: list[dict[str, Any]]) -> Any:
+    def function_of(columns: list[dict[str, Any]], engine: str) -> Any:
         schema = tlo.Schema([tlo.Column(**column) for column in columns])
-        return lambda path: tlo.read_parquet(path, schema, allow_empty=True)
+        return lambda path: tlo.read_parquet(path, schema, allow_empty=True, engine=engine)
 
     print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)
-        read, again = function_of(job["columns"]), not job["graph"]
+        read, again = function_of(job["columns"], job["engine"]), not job["graph"]
         if job["graph"]:
-            key = json.dumps(job["columns"])
+            key = json.dumps([job["columns"], job["engine"]])
             if key not in functions:
                 again = True
                 spec = [tf.TensorSpec([], tf.string)]

@@ -46,14 +46,15 @@ class ParquetDataLoader(Loader):
       row_groups: numbers of the row groups that are read of each file; all of them if None.
       on_bad_row: "raise", "skip" or "null"; see `tlo.read_parquet`.
       allow_empty: return zero rows for a file that holds none, instead of refusing it.
-      engine: "auto", "native" or "tfio"; see `tlo.read_parquet`.
+      engine: "auto", which is "native", or "tfio", for files that you trust; see `tlo.read_parquet`.
       **kwargs: `name` and `dtype` of the layer.
 
     Returns:
       On call: float32 [rows, columns], or a dict; with a label a pair.
 
     Raises:
-      LoadError: at construction, if a matrix is asked for of columns that hold text, or the schema cannot be inferred.
+      LoadError: at construction, if a matrix is asked for of columns that hold text, the schema cannot be inferred, or
+        engine="tfio" finds no tensorflow-io.
       tf.errors.InvalidArgumentError: on call, as `tlo.read_parquet`.
 
     Example:

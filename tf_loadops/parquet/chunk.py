@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.compiled import call, in_flight
+from tf_loadops.compiled import apart, call, in_flight
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
@@ -118,7 +118,7 @@ def _read(
             found = _first((~fine, BAD_COMPRESSION), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found
 
-        part, state, *read, found = tf.switch_case(way, [nothing, data, entries])
+        part, state, *read, found = tf.switch_case(way, [nothing, lambda: apart(data), lambda: apart(entries)])
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
         return (
@@ -170,7 +170,7 @@ def _data(
         return tf.zeros([0], dtype), tf.zeros([0], tf.uint8)
 
     way = tf.where(~tf.equal(wrong, OK), 0, tf.where(levels.complete, 1, 2))
-    values, states = tf.switch_case(way, [none, full, gaps])
+    values, states = tf.switch_case(way, [none, full, lambda: apart(gaps)])
     return values, states, wrong
 
 

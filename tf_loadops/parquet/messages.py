@@ -16,7 +16,7 @@ from tf_loadops.schema import Schema
 
 Tensor = Any
 
-_ENCODING_NAMES = (
+ENCODING_NAMES = (
     "PLAIN", "1", "PLAIN_DICTIONARY", "RLE", "BIT_PACKED", "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY",
     "DELTA_BYTE_ARRAY", "RLE_DICTIONARY", "BYTE_STREAM_SPLIT",
 )
@@ -41,9 +41,9 @@ def bad_chunk(
     first = tf.argmax(troubles[:, 0] > 0)
     trouble, page, encoding = tf.unstack(troubles[first], num=3)
     group, column = groups[first], columns[first]
-    last = len(_ENCODING_NAMES)
+    last = len(ENCODING_NAMES)
     name = tf.gather(
-        tf.constant([*_ENCODING_NAMES, "of no known name"]),
+        tf.constant([*ENCODING_NAMES, "of no known name"]),
         tf.where((encoding < 0) | (encoding >= last), last, encoding),
     )
     kind = tf.gather(tf.constant([*KINDS]), tf.maximum(plan.column.kind[column], 0))

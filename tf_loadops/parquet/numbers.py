@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_loadops.compiled import apart
 from tf_loadops.floats import to_float32
 from tf_loadops.parquet import leaves as k
 
@@ -67,8 +69,9 @@ def to_numbers(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor, dtype: s
         k.DECIMAL64: lambda: decimals(_as(raw, tf.int64)),
         k.DECIMAL: lambda: from_floats(_big_decimals(tf.reshape(raw, [-1, width]), scale)),
     }
-    assert list(ways) == list(range(len(ways)))
-    values, bad = tf.switch_case(kind, list(ways.values()))
+    usual = (k.INT32, k.INT64, k.FLOAT, k.DOUBLE)
+    branches = [ways[i] if i in usual else functools.partial(apart, ways[i]) for i in range(len(ways))]
+    values, bad = tf.switch_case(kind, branches)
     return tf.ensure_shape(values, [None]), tf.ensure_shape(bad, [None])
 
 
@@ -105,7 +108,7 @@ def _floats_to_float32(values: Tensor) -> tuple[Tensor, Tensor]:
         exact = to_float32(values)
         return exact, tf.math.is_inf(exact) & ~tf.math.is_inf(values)
 
-    return tf.cond(plain, lambda: (result, _none(values)), careful)
+    return tf.cond(plain, lambda: (result, _none(values)), lambda: apart(careful))
 
 
 def _floats_to_integers(values: Tensor, low: float, high: float, dtype: Any) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from tf_loadops.errors import LoadError
+from tf_loadops.parquet.extra import parquet_ops
 from tf_loadops.schema import Schema
 
 ON_BAD_ROW = ("raise", "skip", "null")
@@ -64,6 +65,8 @@ def make_options(
         raise LoadError(f"columns is a sequence of names. Received: columns={columns!r}.")
     if columns is not None and not columns:
         raise LoadError("At least one column is read. Received: columns=[].")
+    if engine == "tfio":
+        parquet_ops()
     selected = schema if columns is None else schema.select(columns)
     return Options(selected, _as_numbers(row_groups), on_bad_row, bool(allow_empty), engine)
 

@@ -50,6 +50,25 @@ def read_rows(file: Tensor, plan: Plan, options: Options, path: Tensor) -> Block
     """
     schema = options.schema
     parts = [_read_group(file, plan, schema, group, path) for group in groups_of(schema)]
+    return to_blocks(file, parts, plan, options, path)
+
+
+def to_blocks(file: Tensor, parts: list[Part], plan: Plan, options: Options, path: Tensor) -> Blocks:
+    """Puts together what was read of each group of columns, and deals with values that have no place there.
+
+    Args:
+      file: string scalar, the whole file.
+      parts: one for each group of `groups_of`.
+      plan: what was read.
+      options: how.
+      path: string scalar, what messages call the file.
+
+    Returns:
+      The blocks.
+
+    Raises:
+      tf.errors.InvalidArgumentError: at run time, as `read_rows`.
+    """
     complete = tf.reduce_all(tf.stack([part.complete for part in parts]))
     total = tf.reduce_sum(plan.rows)
 
