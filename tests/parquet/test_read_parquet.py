@@ -480,7 +480,8 @@ _TEXTS = [f"{'pre' * (i % 4)}fix é {i // 3}" for i in range(_SIZE)]
 ALL = {
     "i32": pa.array(_INT32, mask=_NULL), "i64": pa.array(_INT64, mask=_NULL),
     "f32": pa.array(_INT32.view(np.float32), mask=_NULL),
-    "f64": pa.array(_DRAW.standard_normal(_SIZE), mask=_NULL), "f16": pa.array(_INT32.view(np.float16)[:_SIZE], mask=_NULL),
+    "f64": pa.array(_DRAW.standard_normal(_SIZE), mask=_NULL),
+    "f16": pa.array(_INT32.view(np.float16)[:_SIZE], mask=_NULL),
     "fixed": pa.array(_FIXED, pa.binary(5), mask=_NULL), "u32": pa.array(_INT32.view(np.uint32), mask=_NULL),
     "dec": pa.array([decimal.Decimal(int(one)).scaleb(-3) for one in _INT64], pa.decimal128(22, 3), mask=_NULL),
     "at": pa.array(_INT64, pa.timestamp("ns"), mask=_NULL), "day": pa.array(_INT32 // 1000, pa.date32(), mask=_NULL),
