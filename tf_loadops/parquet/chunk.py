@@ -43,7 +43,7 @@ def read_chunks(
     Args:
       file: string scalar, the whole file.
       start: int32 [chunks], where the first page of each begins.
-      end: int32 scalar, where the pages of the file end.
+      end: int32 [chunks], where its last page ends.
       rows: int32 [chunks], how many rows each has.
       codec: int32 [chunks], a CompressionCodec that is `codecs.readable`.
       column: what each is of, `values.readable` as the dtype; its parts are [chunks].
@@ -59,12 +59,12 @@ def _read_all(
     file: Tensor, start: Tensor, end: Tensor, rows: Tensor, codec: Tensor, kind: Tensor, width: Tensor,
     scale: Tensor, definition: Tensor, dtype: str,
 ) -> tuple[Tensor, ...]:
-    each = tf.stack([start, rows, codec, kind, width, scale, definition], axis=1)
+    each = tf.stack([start, end, rows, codec, kind, width, scale, definition], axis=1)
     total = tf.size(start)
 
     def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
-        at, count, compression, *parts = tf.unstack(tf.gather(each, i), num=7)
-        value, state, trouble = _read(file, at, end, count, compression, Column(*parts), dtype)
+        first, last, count, compression, *parts = tf.unstack(tf.gather(each, i), num=8)
+        value, state, trouble = _read(file, first, last, count, compression, Column(*parts), dtype)
         return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
 
     arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))

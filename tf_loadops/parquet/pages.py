@@ -38,7 +38,7 @@ class Page(NamedTuple):
       definition: DATA_V2: bytes of definition levels.
       repetition: DATA_V2: bytes of repetition levels.
       compressed: 0 if the values are not compressed, whatever the column chunk says.
-      ok: bool scalar; False if the header is malformed, or the page not within the pages of the file.
+      ok: bool scalar; False if the header is malformed, or the page not within its column chunk.
     """
 
     type: Tensor
@@ -60,7 +60,7 @@ def read_page(file: Tensor, at: Tensor, end: Tensor) -> Page:
     Args:
       file: string scalar, the whole file.
       at: int32 scalar, where the header begins.
-      end: int32 scalar, where the pages of the file end.
+      end: int32 scalar, where the last page of its column chunk ends.
 
     Returns:
       The page.

@@ -24,16 +24,16 @@ class Plan(NamedTuple):
       rows: int32 [groups], how many rows each has.
       column: a `values.Column` of [columns], in the order of the schema.
       start: int32 [groups, columns], where a chunk's first page begins.
+      end: int32 [groups, columns], where its last page ends.
       codec: int32 [groups, columns].
-      end: int32 scalar, where the pages end.
     """
 
     groups: Tensor
     rows: Tensor
     column: Column
     start: Tensor
-    codec: Tensor
     end: Tensor
+    codec: Tensor
 
 
 def make_plan(footer: Footer, options: Options, path: Tensor) -> Plan:
@@ -113,7 +113,9 @@ def _located(
     known = codecs.readable(tf.clip_by_value(chunks.codec, -1, 99))
     sound = tf.equal(chunks.values, rows[:, None])
     # A chunk of no rows needs no page.
-    in_file = (chunks.start >= 4) & (chunks.start < tf.cast(footer.end, tf.int64))
+    # Beyond its own pages those of other columns may lie, which would pass for its own.
+    limit = tf.cast(footer.end, tf.int64)
+    in_file = (chunks.start >= 4) & (chunks.start < limit) & (chunks.size >= 0) & (chunks.size <= limit - chunks.start)
     sound &= tf.equal(chunks.values, 0) | in_file
 
     def refused(ok: Tensor, said: Any) -> tuple[Tensor, Any]:
@@ -139,8 +141,9 @@ def _located(
         refused(known, unknown),
         refused(sound, lambda *_: "its pages are not where the footer says." + DAMAGED),
     ]
-    rows, start, codec = (tf.cast(part, tf.int32) for part in (rows, chunks.start, chunks.codec))
-    plan = Plan(groups, rows, column, start, codec, footer.end)
+    located = (rows, chunks.start, chunks.start + chunks.size, chunks.codec)
+    rows, start, end, codec = (tf.cast(part, tf.int32) for part in located)
+    plan = Plan(groups, rows, column, start, end, codec)
     return gate_all(checks, plan)
 
 

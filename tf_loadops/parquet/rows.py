@@ -87,9 +87,10 @@ def _read_group(file: Tensor, plan: Plan, schema: Schema, group: list[int], path
     """The chunks of columns that are read alike, column after column."""
     width, height = len(group), tf.size(plan.rows)
     columns = tf.repeat(tf.constant(group), height)
-    start, codec = (tf.reshape(tf.transpose(tf.gather(part, group, axis=1)), [-1]) for part in (plan.start, plan.codec))
+    parts = (plan.start, plan.end, plan.codec)
+    start, end, codec = (tf.reshape(tf.transpose(tf.gather(part, group, axis=1)), [-1]) for part in parts)
     read = c.read_chunks(
-        file, start, plan.end, tf.tile(plan.rows, [width]), codec,
+        file, start, end, tf.tile(plan.rows, [width]), codec,
         Column(*(tf.gather(part, columns) for part in plan.column)), schema.columns[group[0]].dtype,
     )
     ok = tf.reduce_all(tf.equal(read.troubles[:, 0], c.OK))
