@@ -564,7 +564,7 @@ def test_pages_of_nulls_only(pages: Any, tmp_path: pathlib.Path) -> None:
     gone = [None] * 400
     table = {"a": pa.array([*gone, 1.5, *gone]), "s": pa.array([*gone, "x", *gone]), "n": pa.array([*gone, 1, *gone]),
              "none": pa.nulls(801, pa.float64()), "null": pa.nulls(801)}  # fmt: skip
-    file = written(tmp_path, table, use_dictionary=False, max_rows_per_page=100, **pages)
+    file = written(tmp_path, table, use_dictionary=False, **{**pages, "data_page_size": 1})
     table = read(
         file, *(tlo.Column(name, "float64") for name in ("a", "none", "n")), tlo.Column("s", "string", default="-")
     )

@@ -142,8 +142,9 @@ def _int96(raw: Tensor) -> tuple[Tensor, Tensor]:
     parts = tf.reshape(_as(raw, tf.int32), [-1, 3])  # nanoseconds of the day, low and high; the Julian day
     of_day = tf.bitcast(tf.ensure_shape(parts[:, :2], [None, 2]), tf.int64)
     days = tf.cast(parts[:, 2], tf.int64) - _EPOCH
-    fits = (of_day >= 0) & (of_day < _DAY) & (days >= -_LAST_DAY) & (days <= _LAST_DAY)
-    fits &= (days < _LAST_DAY) | (of_day <= _REST)
+    # Some writers, pyarrow up to 21 for one, count back from midnight before 1970.
+    fits = (of_day > -_DAY) & (of_day < _DAY) & (days >= -_LAST_DAY) & (days <= _LAST_DAY)
+    fits &= ((days < _LAST_DAY) | (of_day <= _REST)) & ((days > -_LAST_DAY) | (of_day >= -_REST))
     return tf.where(fits, days, 0) * _DAY + tf.where(fits, of_day, 0), ~fits
 
 
@@ -192,4 +193,6 @@ def _digits(full: Tensor, negative: Tensor) -> Tensor:
             rest = both % 10**9
         parts = quotients[::-1]
         groups.append(tf.strings.as_string(rest, width=9, fill="0"))
-    return tf.strings.join([tf.where(negative, "-", ""), *reversed(groups)])
+    # TensorFlow 2.17 does not read a zero that is written with many.
+    digits = tf.strings.regex_replace(tf.strings.join(groups[::-1]), "^0+([0-9])", r"\1")
+    return tf.strings.join([tf.where(negative, "-", ""), digits])
