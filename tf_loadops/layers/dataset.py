@@ -46,7 +46,10 @@ def batches(
         whole = tf.data.Dataset.zip((files, draws)).map(order)
     else:
         whole = files.map(load)
-    return whole.rebatch(batch_size, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE)
+    # tf.data would spend up to a minute on the graph of a read before the first row, and finds nothing to improve.
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return whole.rebatch(batch_size, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def _shuffled(rows: Any, seed: Tensor) -> Any:
