@@ -362,15 +362,16 @@ def test_times_count_the_unit_of_the_file(kind: Any, unit: str, tmp_path: pathli
 
 def test_int96(tmp_path: pathlib.Path) -> None:
     times = [datetime.datetime(1969, 12, 31, 23, 59, 59, 999999), datetime.datetime(1677, 9, 22), None,
-             datetime.datetime(2262, 4, 10, 23, 59, 59, 999999)]  # fmt: skip
+             datetime.datetime(2262, 4, 11, 23, 47, 16, 854775)]  # fmt: skip
     file = written(tmp_path, {"a": pa.array(times, pa.timestamp("us"))}, use_deprecated_int96_timestamps=True)
     as_pyarrow(file, {"a": -1})
     # A day that nanoseconds in 64 bits do not reach, and a time behind the end of its day.
     days = [struct.pack("<qi", of_day, day) for of_day, day in ((0, 0), (86_400 * 10**9, 2440588), (5, 2440589))]
-    file = made(tmp_path, Chunk(handmade.INT96, data_page(b"".join(days), 3), 3))
+    days += [struct.pack("<qi", 85_636_854_775_807 + more, 2440588 + 106_751) for more in (0, 1)]
+    file = made(tmp_path, Chunk(handmade.INT96, data_page(b"".join(days), 5), 5))
     table = read(file, tlo.Column("a", "int64", unit="ns"), on_bad_row="null")
-    assert table.validity["a"].numpy().tolist() == [False, False, True]
-    assert table.columns["a"].numpy().tolist()[2] == 86_400 * 10**9 + 5
+    assert table.validity["a"].numpy().tolist() == [False, False, True, True, False]
+    assert table.columns["a"].numpy().tolist()[2:4] == [86_400 * 10**9 + 5, 2**63 - 1]
     assert refused(file, tlo.Column("a", "int64")) == (
         "FILE: row group 0, column 'a', row 0: int64 cannot hold the value, which is int96 in the file. Declare "
         f"another dtype, {OR_ELSE}"
@@ -403,29 +404,41 @@ def test_decimals_are_the_nearest_float64(precision: int, scale: int, integers: 
     same(column(file, "float64"), [float(value) + 0.0 for value in values])
 
 
-@pytest.mark.parametrize("encoding", ["PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "dictionary"])
+@pytest.mark.parametrize("encoding", ["PLAIN", "dictionary"])
 def test_decimals_in_byte_arrays(encoding: str, tmp_path: pathlib.Path) -> None:
     values = _decimals(38, 10)
-    with decimal.localcontext(prec=60):
-        numbers = [int(value.scaleb(10)) for value in values]
-    texts = [number.to_bytes((number.bit_length() + 8) // 8, "big", signed=True) for number in numbers]
-    element = {6: 5, 7: 10, 8: 38}
-    body = {
-        "PLAIN": encodings.plain, "DELTA_LENGTH_BYTE_ARRAY": encodings.delta_length,
-        "DELTA_BYTE_ARRAY": encodings.delta_bytes,
-    }.get(encoding, encodings.plain)(texts)  # fmt: skip
-    number = {"PLAIN": 0, "DELTA_LENGTH_BYTE_ARRAY": 6, "DELTA_BYTE_ARRAY": 7}.get(encoding)
-    first = b""
-    if number is None:
-        first, body = dictionary_page(body, len(texts)), _indexes(list(range(len(texts))), 7)
-    page = data_page(body, len(texts), 8 if number is None else number)
-    file = made(tmp_path, Chunk(handmade.BYTE_ARRAY, first + page, len(texts), element, first=len(first)))
+    texts = _big_endian(values, 10)
+    body, first, number = encodings.plain(texts), b"", 0
+    if encoding == "dictionary":
+        first, body, number = dictionary_page(body, len(texts)), _indexes(list(range(len(texts))), 7), 8
+    pages = first + data_page(body, len(texts), number)
+    file = made(tmp_path, Chunk(handmade.BYTE_ARRAY, pages, len(texts), _DECIMAL, first=len(first)))
     same(column(file, "float64"), [float(value) + 0.0 for value in values])
-    (tmp_path / "a.parquet").unlink()
-    file = made(tmp_path, Chunk(handmade.BYTE_ARRAY, data_page(encodings.plain([b"", b"\1"]), 2), 2, element))
-    assert refused(file, tlo.Column("a", "float64")) == (
-        "FILE: row group 0, column 'a', page 0: " + UNREADABLE.format("decimal", "PLAIN")
-    )
+
+
+_DECIMAL = {6: 5, 7: 10, 8: 38}
+
+
+def _big_endian(values: list[decimal.Decimal], scale: int) -> list[bytes]:
+    with decimal.localcontext(prec=60):
+        numbers = [int(value.scaleb(scale)) for value in values]
+    return [number.to_bytes((number.bit_length() + 8) // 8, "big", signed=True) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        (data_page(encodings.plain([b"", b"\1"]), 2), "PLAIN"),
+        (data_page(encodings.plain([b"\1", bytes(17)]), 2), "PLAIN"),
+        (data_page(encodings.delta_length([b"\1", b"\2"]), 2, 6), "DELTA_LENGTH_BYTE_ARRAY"),
+        (data_page(encodings.delta_bytes([b"\1", b"\2"]), 2, 7), "DELTA_BYTE_ARRAY"),
+    ],
+    ids=["no bytes", "17 bytes", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"],
+)
+def test_decimals_that_are_not_read(page: bytes, name: str, tmp_path: pathlib.Path) -> None:
+    file = made(tmp_path, Chunk(handmade.BYTE_ARRAY, page, 2, _DECIMAL))
+    said = UNREADABLE.format("decimal", name)
+    assert refused(file, tlo.Column("a", "float64")) == f"FILE: row group 0, column 'a', page 0: {said}"
 
 
 def _indexes(values: list[int], width: int) -> bytes:

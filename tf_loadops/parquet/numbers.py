@@ -16,6 +16,7 @@ Tensor = Any
 
 _EPOCH = 2440588  # the Julian day of 1970-01-01
 _DAY = 86_400_000_000_000  # nanoseconds
+_LAST_DAY, _REST = divmod(2**63 - 1, _DAY)  # the last day that nanoseconds since 1970 reach, and how far
 _EXACT = 2**53
 _POWERS = [10.0**i for i in range(23)]  # those that float64 has exactly
 _DECIMAL_BYTES = 16
@@ -141,7 +142,8 @@ def _int96(raw: Tensor) -> tuple[Tensor, Tensor]:
     parts = tf.reshape(_as(raw, tf.int32), [-1, 3])  # nanoseconds of the day, low and high; the Julian day
     of_day = tf.bitcast(tf.ensure_shape(parts[:, :2], [None, 2]), tf.int64)
     days = tf.cast(parts[:, 2], tf.int64) - _EPOCH
-    fits = (of_day >= 0) & (of_day < _DAY) & (days > -106751) & (days < 106751)
+    fits = (of_day >= 0) & (of_day < _DAY) & (days >= -_LAST_DAY) & (days <= _LAST_DAY)
+    fits &= (days < _LAST_DAY) | (of_day <= _REST)
     return tf.where(fits, days, 0) * _DAY + tf.where(fits, of_day, 0), ~fits
 
 
