@@ -123,7 +123,8 @@ def test_a_config_holds_every_argument(loader: Any, folder: pathlib.Path) -> Non
     assert again(None)["y"].numpy().tolist() == [10, 20]
     assert again(None)["y"].dtype == tf.int64
     assert tlo.Schema.from_json(config["schema"]) == made.schema
-    model = keras.Sequential([keras.Input(shape=(), dtype="string"), tlo.ParquetDataLoader(schema=made.schema)])
+    layer = tlo.ParquetDataLoader(schema=made.schema, features=["y"])
+    model = keras.Sequential([keras.Input(shape=(), dtype="string"), layer])
     copy = keras.models.clone_model(model)
     assert copy(tf.constant([str(folder / "a.parquet")])).numpy().tolist() == [[10.0], [20.0]]
 
