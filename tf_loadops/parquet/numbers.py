@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_loadops.compiled import apart
+from tf_loadops.csv.exact import exact_float
 from tf_loadops.floats import to_float32
 from tf_loadops.parquet import leaves as k
 
@@ -157,8 +158,10 @@ def _decimals(unscaled: Tensor, scale: Tensor) -> Tensor:
     )
 
 
-def _parsed(digits: Tensor, scale: Tensor) -> Tensor:
-    return tf.strings.to_number(tf.strings.join([digits, "e-", tf.strings.as_string(scale)]), tf.float64)
+def _parsed(digits: Tensor, scale: Tensor, parse: Any = tf.strings.to_number) -> Tensor:
+    """Digits with a point among them, many of them by `exact_float`, for TensorFlow 2.17 refuses 32 characters."""
+    scale = tf.minimum(scale, 9999)  # as good as any number beyond
+    return parse(tf.strings.join([digits, "e-", tf.strings.as_string(scale)]), tf.float64)
 
 
 def _big_decimals(raw: Tensor, scale: Tensor) -> Tensor:
@@ -171,7 +174,8 @@ def _big_decimals(raw: Tensor, scale: Tensor) -> Tensor:
     halves = tf.bitcast(tf.reshape(full, [-1, 2, 8]), tf.int64)
     low, high = halves[:, 0], halves[:, 1]
     small = tf.reduce_all(tf.equal(high, tf.bitwise.right_shift(low, tf.constant(63, tf.int64))))
-    return tf.cond(small, lambda: _decimals(low, scale), lambda: _parsed(_digits(full, negative[:, 0]), scale))
+    long = lambda: _parsed(_digits(full, negative[:, 0]), scale, exact_float)  # noqa: E731
+    return tf.cond(small, lambda: _decimals(low, scale), long)
 
 
 def _digits(full: Tensor, negative: Tensor) -> Tensor:
@@ -193,6 +197,4 @@ def _digits(full: Tensor, negative: Tensor) -> Tensor:
             rest = both % 10**9
         parts = quotients[::-1]
         groups.append(tf.strings.as_string(rest, width=9, fill="0"))
-    # TensorFlow 2.17 does not read a zero that is written with many.
-    digits = tf.strings.regex_replace(tf.strings.join(groups[::-1]), "^0+([0-9])", r"\1")
-    return tf.strings.join([tf.where(negative, "-", ""), digits])
+    return tf.strings.join([tf.where(negative, "-", ""), *reversed(groups)])
