@@ -21,7 +21,6 @@ import pytest
 import tensorflow as tf
 
 import tf_loadops as tlo
-from tf_loadops import compiled
 from tf_loadops.errors import message_of
 from tf_loadops.parquet.codecs import has_zstd
 
@@ -38,12 +37,6 @@ UNREADABLE = (
 )
 ELSEWHERE = "its pages are encrypted, or in another file, which is not read. Write it into one file, unencrypted."
 NAN, INF = math.nan, math.inf
-
-
-@pytest.fixture(autouse=True)
-def _eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nearly every test has a schema of its own, and no graph is worth building for one small read."""
-    monkeypatch.setattr(compiled, "PRICE", 2.0)
 
 
 def written(folder: pathlib.Path, columns: Any, name: str = "a.parquet", **options: Any) -> pathlib.Path:
