@@ -163,7 +163,9 @@ class TestValues:
         path.unlink()
         assert not bool(ends(str(path), file))
 
-    def test_a_layer_and_its_export(self, full: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    def test_a_layer_and_its_export(self, tmp_path: pathlib.Path) -> None:
+        full = tmp_path / "full.parquet"
+        pq.write_table(FULL, full, **WRITINGS["dictionaries, snappy"])
         layer = tlo.ParquetDataLoader(full, features=["real", "few"], engine="tfio")
         table = pq.read_table(full)
         np.testing.assert_array_equal(layer(None)[:, 0], table["real"].to_numpy().astype(np.float32))
