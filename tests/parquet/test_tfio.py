@@ -101,7 +101,7 @@ class TestValues:
     @pytest.mark.parametrize("on_bad_row", ["skip", "null"])
     def test_of_other_dtypes_and_some_row_groups(self, on_bad_row: str, tmp_path: pathlib.Path) -> None:
         pq.write_table(FULL, tmp_path / "a.parquet", row_group_size=700)
-        dtypes = {"real": "float32", "few": "bool", "int": "float32", "unsigned": "int32", "must": "float64"}
+        dtypes = {"real": "float32", "few": "int32", "int": "float32", "unsigned": "int32", "must": "float64"}
         schema = tlo.Schema([tlo.Column(name, dtype) for name, dtype in dtypes.items()])
         how = {"row_groups": (3, 1), "on_bad_row": on_bad_row}
         got = tlo.read_parquet(tmp_path / "a.parquet", schema, engine="tfio", **how)
