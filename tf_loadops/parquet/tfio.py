@@ -20,7 +20,7 @@ from tf_loadops.parquet.plan import Plan, make_plan
 from tf_loadops.parquet.rows import Part, to_blocks
 from tf_loadops.parquet.tfio_guard import guarded
 from tf_loadops.parquet.values import Column
-from tf_loadops.paths import plain
+from tf_loadops.paths import attempt, plain
 from tf_loadops.schema import Schema
 
 Tensor = Any
@@ -146,9 +146,15 @@ def _reader(path: Tensor, key: Tensor, name: Tensor, rows: Tensor, dtype: Any) -
 def _ends_as(path: Tensor, file: Tensor, at: Tensor) -> Tensor:
     """Whether the file still is as long, and the same from `at` on, up to its end."""
     size = tf.strings.length(file)
-    # Only of a file of this length, or of whole multiples behind `at`, there are records.
-    records = tf.data.FixedLengthRecordDataset(
-        path, record_bytes=tf.cast(size - at, tf.int64), header_bytes=tf.cast(at, tf.int64)
-    )
-    tail = plain(records.take(2).ignore_errors()).reduce(tf.constant(""), lambda a, b: tf.strings.join([a, b]))
-    return tf.equal(tail, tf.strings.substr(file, at, size - at))
+
+    def tail(path: Tensor) -> Tensor:
+        # Only of a file of this length, or of whole multiples behind `at`, there are records. Of any other the dataset
+        # fails again and again, so it must be this function that fails, and not one of its elements.
+        records = tf.data.FixedLengthRecordDataset(
+            path, record_bytes=tf.cast(size - at, tf.int64), header_bytes=tf.cast(at, tf.int64)
+        )
+        join = tf.autograph.experimental.do_not_convert(lambda a, b: tf.strings.join([a, b]))
+        return plain(records.take(2)).reduce(tf.constant(""), join)
+
+    found, readable = attempt(tail, path)
+    return readable & tf.equal(found, tf.strings.substr(file, at, size - at))
