@@ -43,6 +43,8 @@ def test_a_suite_runs_and_its_results_are_right(suite, tmp_path):
             report = case.report(plan, lambda _: None)
             assert report
             wrong = {name: row["skipped"] for name, row in report.items() if "skipped" in row}
+            # tensorflow-io ends the process on columns with nulls, so that its engine refuses a file of such.
+            assert 'engine="native".' in wrong.pop("tf_loadops, tfio", 'engine="native".')
             assert set(wrong.values()) <= {"the profiler of this TensorFlow shows no kernels on this device"}
             assert isinstance(case, Figures) or all(name.startswith("tf_loadops") for name in report)
     except SkippedError as skipped:

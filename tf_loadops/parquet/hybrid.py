@@ -52,7 +52,7 @@ def read_hybrid(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Ten
       int32 [count], the low 32 bits of the values, and a bool scalar: whether there are so many.
 
     Example:
-      >>> values, ok = read_hybrid(tf.constant(bytes([6, 5, 3, 136])), *map(tf.constant, (0, 4, 3, 6)))
+      >>> values, ok = read_hybrid(tf.constant(bytes([6, 5, 3, 136, 198, 250])), *map(tf.constant, (0, 6, 3, 6)))
       >>> values.numpy().tolist(), bool(ok)
       ([5, 5, 5, 0, 1, 2], True)
 

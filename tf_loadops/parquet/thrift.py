@@ -35,7 +35,8 @@ class Tokens(NamedTuple):
     Attributes:
       path: int64 [values], what `path_of` gives for the value's field ids.
       value: int64 [values]: an integer, a bool as 0 or 1, the length of a binary, the size of a list, else 0.
-      at: int32 [values], where its bytes begin, for a binary those of its content.
+      at: int32 [values], where its content begins: a binary's bytes, a list's or struct's first element; of an integer, where
+        it ends.
       end: int32 scalar, where the struct ends.
       ok: bool scalar; if False, there are no values: the struct is malformed, goes on behind `data`, or is too large.
       watched: int64 [WATCHED], the last value of each of these paths, -1 where there is none.
@@ -75,7 +76,7 @@ def read_struct(data: Tensor) -> Tokens:
     Example:
       >>> tokens = read_struct(tf.constant(bytes([0x15, 0x06, 0x18, 2, 97, 98, 0])))
       >>> tokens.value.numpy().tolist(), tokens.at.numpy().tolist(), int(tokens.end)
-      ([3, 2], [1, 4], 7)
+      ([3, 2], [2, 4], 7)
 
     Source: the Thrift compact protocol, doc/specs/thrift-compact-protocol.md of Apache Thrift.
     """
