@@ -18,6 +18,13 @@ Tensor = Any
 PRICE = 2.0
 A_CALL, A_BYTE = 0.012, 1 / 45e6
 
+OPTIMISED = "optimised"
+"""As TensorFlow calls functions by itself."""
+AS_WRITTEN = "as written"
+"""Kept from TensorFlow's optimiser, which takes longer than most reads."""
+ON_HOST = "on the host"
+"""As written, all of it on the processor, and its loops one round after another: the cheapest to set up."""
+
 # Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
 # to a function when it first runs.
 _APART = {"_noinline": True, "_tf_data_function": True}
@@ -57,7 +64,7 @@ def xla() -> bool:
 
 def call(
     function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = (), now: bool = False,
-    as_written: bool | None = None,
+    how: str = AS_WRITTEN,
 ) -> Any:
     """Calls a graph function, traced once in a process; eagerly, op by op until a graph has become worth its price.
 
@@ -66,7 +73,7 @@ def call(
       *tensors: tensors of known rank.
       static: what the graph depends on besides.
       now: whether there is so much to do that an eager caller wants the graph at once.
-      as_written: whether the graph is kept from TensorFlow's optimiser; by default it is unless `now`.
+      how: OPTIMISED, AS_WRITTEN or ON_HOST.
 
     Returns:
       What the function returns.
@@ -76,7 +83,7 @@ def call(
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
     with _building:  # or threads that come here together would all build it
         graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal
-    return _called(graph, tensors) if (not now if as_written is None else as_written) else graph(*tensors)
+    return graph(*tensors) if how == OPTIMISED else _called(graph, tensors, how)
 
 
 def program(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashable, ...] = ()) -> Any:
@@ -125,24 +132,26 @@ def apart(function: Callable[[], Any]) -> Any:
     if tf.executing_eagerly():
         return function()
     graph = tf.function(function, autograph=False, experimental_attributes=_APART).get_concrete_function()
-    return _called(graph, ())
+    return _called(graph, (), AS_WRITTEN)
 
 
-def _called(graph: Any, tensors: tuple[Tensor, ...]) -> Any:
+def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
     """A call of a concrete function that TensorFlow runs as it is written.
 
     Its optimiser takes longer than most reads, again in every iterator of a dataset, and finds little here to improve.
     """
-    if tf.executing_eagerly():
-        return graph(*tensors)
-    outputs = tf.raw_ops.StatefulPartitionedCall(
-        args=[*tensors, *graph.captured_inputs],
-        Tout=[tensor.dtype for tensor in graph.outputs],
-        f=graph,
-        config_proto=_AS_WRITTEN,
-    )
-    for output, known in zip(outputs, graph.outputs, strict=True):
-        output.set_shape(known.shape)
+    given = [*tensors, *graph.captured_inputs]
+    kinds = [tensor.dtype for tensor in graph.outputs]
+    if how == ON_HOST and not tf.executing_eagerly():
+        # For each call TensorFlow looks through all functions that might be called in turn, again and again, to find
+        # devices for them. It does not for the branches of a case, which run where the case does.
+        with tf.device("CPU:0"):
+            outputs = tf.raw_ops.Case(branch_index=0, input=given, Tout=kinds, branches=[graph])
+    else:
+        outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
+    if not tf.executing_eagerly():
+        for output, known in zip(outputs, graph.outputs, strict=True):
+            output.set_shape(known.shape)
     return tf.nest.pack_sequence_as(graph.structured_outputs, outputs, expand_composites=True)
 
 

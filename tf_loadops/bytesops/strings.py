@@ -12,11 +12,13 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, SHR
+from tf_loadops.compiled import ON_HOST, call
 
 Tensor = Any
 
 _STRING = b"\x08\x07"  # field 1 of TensorProto, dtype: DT_STRING
-_SHAPE, _DIMENSION, _SIZE, _CONTENT = b"\x12", b"\x12", b"\x08", b"\x22"
+_SHAPE = b"\x12\x08\x12\x06\x08"  # the shape, eight bytes long; its one dimension, six bytes long; the size of that
+_CONTENT = b"\x22"
 
 
 def to_strings(data: Tensor, lengths: Tensor) -> Tensor:
@@ -35,15 +37,16 @@ def to_strings(data: Tensor, lengths: Tensor) -> Tensor:
 
     Source: tensorflow/core/framework/tensor.proto; `DecodeStringList` in tensorflow/core/platform.
     """
+    return call(_cut, data, lengths, how=ON_HOST)
+
+
+def _cut(data: Tensor, lengths: Tensor) -> Tensor:
     small = tf.reduce_all(lengths < 128)
     sizes = tf.cond(small, lambda: tf.cast(lengths, tf.uint8), lambda: _varints(lengths))
     content = to_string(tf.concat([sizes, data], 0))
-    # tensor_shape { dim { size: m } }: both inner messages are shorter than 128 bytes.
-    count = to_string(_varints(tf.reshape(tf.size(lengths), [1])))
-    dimension = tf.strings.join([_SIZE, count])
-    shape = tf.strings.join([_DIMENSION, _length(dimension), dimension])
-    size = to_string(_varints(tf.reshape(tf.strings.length(content), [1])))
-    proto = tf.strings.join([_STRING, _SHAPE, _length(shape), shape, _CONTENT, size, content])
+    # tensor_shape { dim { size: m } }, whose lengths and count are written as five bytes each, longer than need be.
+    count, size = tf.unstack(padded_varints(tf.stack([tf.size(lengths), tf.strings.length(content)])))
+    proto = tf.strings.join([_STRING, _SHAPE, count, _CONTENT, size, content])
     # Without content there is nothing to cut, and the proto would stand for the same anyway.
     strings = tf.cond(
         tf.size(lengths) > 0, lambda: tf.io.parse_tensor(proto, tf.string), lambda: tf.zeros([0], tf.string)
@@ -51,8 +54,11 @@ def to_strings(data: Tensor, lengths: Tensor) -> Tensor:
     return tf.ensure_shape(strings, [None])
 
 
-def _length(text: Tensor) -> Tensor:
-    return tf.gather(tf.constant([bytes([i]) for i in range(32)]), tf.strings.length(text))
+def padded_varints(numbers: Tensor) -> Tensor:
+    """Numbers below 2 ** 31, int32 [n], as strings: varints of five bytes each, longer than need be, and allowed."""
+    groups = SHR(numbers[:, None], tf.constant([0, 7, 14, 21, 28]))
+    digits = AND(groups, 127) + tf.constant([128, 128, 128, 128, 0])
+    return tf.strings.reduce_join(tf.gather(tf.constant([bytes([i]) for i in range(256)]), digits), axis=1)
 
 
 def _varints(numbers: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import Blocks, count, fill, groups_of, without_stand_in
-from tf_loadops.compiled import A_BYTE, call, due
+from tf_loadops.compiled import OPTIMISED, A_BYTE, call, due
 from tf_loadops.csv.general import parse_general
 from tf_loadops.csv.header import positions
 from tf_loadops.csv.numeric import parse_numeric
@@ -51,7 +51,7 @@ def parse_text(text: Tensor, options: Options, name: Tensor) -> Blocks:
         return call(_general, text, name, static=(options,))
 
     def numeric() -> tuple[Blocks, Tensor]:
-        return call(_numeric, text, static=(options,), now=True)
+        return call(_numeric, text, static=(options,), now=True, how=OPTIMISED)
 
     # The numeric engine knows no other quote than ", and no comments.
     known = options.schema.dialect.quote in (None, '"') and options.schema.dialect.comment is None

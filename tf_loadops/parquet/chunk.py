@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.compiled import apart, call, in_flight
+from tf_loadops.compiled import ON_HOST, call, due, in_flight
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
@@ -16,8 +16,15 @@ Tensor = Any
 
 # What is wrong with a chunk.
 OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT = range(7)
+_UNFINISHED = -1  # more pages than were asked for
 # What a row has.
 PRESENT, MISSING, OUT_OF_RANGE = range(3)
+
+# Seconds that a page takes more op by op than in a graph; a third of it, for the graph costs thrice what `due` thinks.
+_A_PAGE = 0.02
+_ROWS_OF_A_PAGE = 20_000  # as most writers have it
+_FEW = 20  # pages of a column chunk that are read op by op; there is no telling before how many there are
+_ALL = 2**31 - 1
 
 
 class Chunks(NamedTuple):
@@ -52,19 +59,28 @@ def read_chunks(
     Returns:
       The chunks.
     """
-    return Chunks(*call(_read_all, file, start, end, rows, codec, *column, static=(dtype,), now=True, as_written=True))
+    tensors = (file, start, end, rows, codec, *column)
+    if tf.executing_eagerly():
+        pages = int(tf.reduce_sum(1 + rows // _ROWS_OF_A_PAGE))
+        if pages == 0:
+            return Chunks(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))
+        if not due(_read_all, (dtype, _ALL), _A_PAGE * pages):
+            chunks = Chunks(*_read_all(*tensors, dtype, _FEW))
+            if not bool(tf.reduce_any(tf.equal(chunks.troubles[:, 0], _UNFINISHED))):
+                return chunks
+    return Chunks(*call(_read_all, *tensors, static=(dtype, _ALL), now=True, how=ON_HOST))
 
 
 def _read_all(
     file: Tensor, start: Tensor, end: Tensor, rows: Tensor, codec: Tensor, kind: Tensor, width: Tensor,
-    scale: Tensor, definition: Tensor, dtype: str,
+    scale: Tensor, definition: Tensor, dtype: str, most: int,
 ) -> tuple[Tensor, ...]:
     each = tf.stack([start, end, rows, codec, kind, width, scale, definition], axis=1)
     total = tf.size(start)
 
     def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
         first, last, count, compression, *parts = tf.unstack(tf.gather(each, i), num=8)
-        value, state, trouble = _read(file, first, last, count, compression, Column(*parts), dtype)
+        value, state, trouble = _read(file, first, last, count, compression, Column(*parts), dtype, most)
         return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
 
     arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
@@ -82,12 +98,12 @@ def _arrays(dtype: str, size: Any) -> list[Any]:
 
 
 def _read(
-    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, column: Column, dtype: str
+    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, column: Column, dtype: str, most: int
 ) -> tuple[Tensor, ...]:
-    """One chunk: values, states, and the row of its trouble."""
+    """One chunk, of at most so many pages: values, states, and the row of its trouble."""
 
     def goes_on(i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, *_: Any) -> Tensor:
-        return (done < count) & tf.equal(trouble, OK)
+        return (done < count) & tf.equal(trouble, OK) & (i < most)
 
     def step(
         i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, values: Any,
@@ -118,7 +134,7 @@ def _read(
             found = _first((~fine, BAD_COMPRESSION), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found
 
-        part, state, *read, found = tf.switch_case(way, [nothing, lambda: apart(data), lambda: apart(entries)])
+        part, state, *read, found = tf.switch_case(way, [nothing, data, entries])
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
         return (
@@ -130,9 +146,11 @@ def _read(
     state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
     shapes = (one, one, one, Values(many, many, one), one, one, *[tf.TensorShape(None)] * 2)
-    pages, _, _, _, trouble, encoding, values, states = tf.while_loop(
+    pages, _, done, _, trouble, encoding, values, states = tf.while_loop(
         goes_on, step, state, shape_invariants=shapes, parallel_iterations=in_flight()
     )
+    trouble = tf.where(tf.equal(trouble, OK) & (done < count), _UNFINISHED, trouble)
+    _ = values.dtype, states.dtype  # TensorFlow warns of eager arrays that nobody looks at, as where there is trouble
 
     def joined() -> tuple[Tensor, Tensor]:
         return tf.ensure_shape(values.concat(), [None]), tf.ensure_shape(states.concat(), [None])
@@ -170,7 +188,7 @@ def _data(
         return tf.zeros([0], dtype), tf.zeros([0], tf.uint8)
 
     way = tf.where(~tf.equal(wrong, OK), 0, tf.where(levels.complete, 1, 2))
-    values, states = tf.switch_case(way, [none, full, lambda: apart(gaps)])
+    values, states = tf.switch_case(way, [none, full, gaps])
     return values, states, wrong
 
 

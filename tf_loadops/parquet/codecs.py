@@ -12,8 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_loadops.bytesops.strings import padded_varints
 from tf_loadops.bytesops.swar import AND, SHL, SHR
-from tf_loadops.compiled import apart
 from tf_loadops.parquet.lz4 import hadoop_lz4, lz4_block
 from tf_loadops.paths import attempt
 
@@ -61,8 +61,7 @@ def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tenso
     ]
     way = tf.gather(tf.constant([0, 1, 2, 5, 5, 4, 5, 3]), codec)
     way = tf.where(tf.equal(size, 0), 6, way)  # nothing, compressed or not
-    # Most pages of a file are compressed alike, and the other ways are only in the way.
-    result, ok = tf.switch_case(way, [ways[0], *(functools.partial(apart, one) for one in ways[1:-1]), ways[-1]])
+    result, ok = tf.switch_case(way, ways)
     return result, ok & tf.equal(tf.strings.length(result), size)
 
 
@@ -74,7 +73,7 @@ def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     component = 11
     element = 6 + length + 2 + component
     variant = 2 + len(_ELEMENT) + 6 + element
-    sizes = _varints(tf.stack([variant + 5, variant, element, length, size]))
+    sizes = padded_varints(tf.stack([variant + 5, variant, element, length, size]))
     proto = tf.strings.join([
         b"\x08\x15\x12\x00\x22", sizes[0], sizes[1], b"\x0a", bytes([len(_ELEMENT)]), _ELEMENT,
         b"\x12", sizes[2], b"\x0a", sizes[3], data,
@@ -87,13 +86,6 @@ def _uncompress(proto: Tensor) -> Tensor:
     element = tf.io.parse_tensor(proto, tf.variant)
     shape = [tf.TensorShape([])]
     return tf.raw_ops.UncompressElement(compressed=element, output_types=[tf.string], output_shapes=shape)[0]
-
-
-def _varints(numbers: Tensor) -> Tensor:
-    """Numbers below 2 ** 31 as varints of five bytes each, which is longer than need be, and allowed."""
-    groups = tf.bitwise.right_shift(numbers[:, None], tf.constant([0, 7, 14, 21, 28]))
-    digits = tf.bitwise.bitwise_and(groups, 127) + tf.constant([128, 128, 128, 128, 0])
-    return tf.strings.reduce_join(tf.gather(tf.constant([bytes([i]) for i in range(256)]), digits), axis=1)
 
 
 @functools.lru_cache(maxsize=1)

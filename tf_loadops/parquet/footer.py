@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.compiled import call
+from tf_loadops.compiled import ON_HOST, call
 from tf_loadops.errors import gate
 from tf_loadops.parquet.leaves import Leaves, read_leaves
 from tf_loadops.parquet.thrift import Tokens, ordinal, path_of, read_struct, table
@@ -86,7 +86,7 @@ def read_footer(file: Tensor, path: Tensor) -> Footer:
 
     Source: the Parquet format, README.md ("File format") and parquet.thrift, FileMetaData.
     """
-    return call(_read, file, path, now=True, as_written=True)
+    return call(_read, file, path, how=ON_HOST)
 
 
 def _read(file: Tensor, path: Tensor) -> Footer:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.littleendian import word_at, words_of
 from tf_loadops.bytesops.swar import AND, SHL, SHR, u64
-from tf_loadops.compiled import call, program
+from tf_loadops.compiled import ON_HOST, call, program
 
 Tensor = Any
 
@@ -58,7 +58,7 @@ def read_hybrid(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Ten
 
     Source: Encodings.md of the Parquet format, "Run Length Encoding / Bit-Packing Hybrid".
     """
-    return call(_read, data, at, end, width, count, now=True, as_written=True)
+    return call(_read, data, at, end, width, count, how=ON_HOST)
 
 
 def repeats(data: Tensor, at: Tensor, end: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,7 +92,9 @@ def _read(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Tensor) -
     place = _Place(at, tf.constant(0), tf.constant(0), tf.constant(0, tf.int64))
     state = (tf.constant(0), place, values, tf.constant(0), ok)
     _, _, values, _, ok = tf.while_loop(goes_on, step, state, parallel_iterations=1)
-    return tf.cond(ok, lambda: tf.ensure_shape(values.concat(), [None]), lambda: tf.zeros([count], tf.int32)), ok
+    _ = values.dtype  # TensorFlow warns of eager arrays that nobody looks at
+    some = ok & (count > 0)
+    return tf.cond(some, lambda: tf.ensure_shape(values.concat(), [None]), lambda: tf.zeros([count], tf.int32)), ok
 
 
 def _walk(words: Tensor, origin: Tensor, end: Tensor, width: Tensor, want: Tensor, place: _Place) -> Any:

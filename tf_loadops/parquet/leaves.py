@@ -26,8 +26,13 @@ UNIT_NAMES = ("", "days", "ms", "us", "ns")
 
 _ELEMENT = (2, 0)
 _TYPES = (BOOL, INT32, INT64, INT96, FLOAT, DOUBLE, TEXT, FIXED)
+_BECOMES = (
+    (BOOL, BOOL, BOOL, BOOL, -2, -2), (INT32, DECIMAL32, UINT32, INT32, 32, 13), (INT64, DECIMAL64, UINT64, INT64, 64, 14),
+    (INT96, INT96, INT96, INT96, -2, -2), (FLOAT, FLOAT, FLOAT, FLOAT, -2, -2), (DOUBLE, DOUBLE, DOUBLE, DOUBLE, -2, -2),
+    (TEXT, DECIMAL, TEXT, TEXT, -2, -2), (FIXED, DECIMAL, FIXED, HALF, -2, -2), (-1, -1, -1, -1, -2, -2),
+)  # fmt: skip
 _DECIMAL, _DATE, _TIME, _TIMESTAMP, _INTEGER, _FLOAT16 = 5, 6, 7, 8, 10, 15  # of LogicalType
-_OLD_DECIMAL, _OLD_UINT32, _OLD_UINT64 = 5, 13, 14  # of ConvertedType
+_OLD_DECIMAL = 5  # of ConvertedType
 _OLD_UNITS = {6: 1, 7: 2, 8: 3, 9: 2, 10: 3}
 _REPEATED, _REQUIRED = 2, 0
 
@@ -73,10 +78,10 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     row = ordinal(tokens, *_ELEMENT)
     rows = tf.reduce_sum(tf.cast(tf.equal(tokens.path, path_of(*_ELEMENT)), tf.int32))
     fields = [(*_ELEMENT, i) for i in (1, 2, 3, 5, 6, 7)] + [(*_ELEMENT, 10, *p) for p in ((5, 1), (10, 1), (10, 2))]
-    columns = tf.unstack(tf.clip_by_value(table(tokens, row, rows, fields), -1, 2**31 - 1), axis=1)
-    kind, length, repeated, children, old, old_scale, scale, bits, signed = (tf.cast(c, tf.int32) for c in columns)
+    columns = tf.cast(tf.clip_by_value(table(tokens, row, rows, fields), -1, 2**31 - 1), tf.int32)
+    kind, length, repeated, children, old, old_scale, scale, bits, signed = tf.unstack(columns, axis=1)
     is_leaf = (kind >= 0) & (tf.range(rows) > 0)
-    tree, ok = _tree(tf.where(is_leaf, 0, tf.maximum(children, 0)), repeated)
+    parent, ok = _parents(tf.where(is_leaf, 0, tf.maximum(children, 0)))
     names = _names(tokens, data)
     ok &= tf.equal(tf.size(names), rows) & tf.reduce_all(~is_leaf | (children <= 0))
 
@@ -84,49 +89,36 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
         said = "its schema is malformed, or has more than 2 ** 15 columns and groups. Write it with fewer columns."
         return tf.strings.join([path, ": ", said])
 
-    tree, names = gate(ok, malformed, (tree, names))
+    parent, names = gate(ok, malformed, (parent, names))
+    names, definition, repetition = _inherited(names, repeated, parent)
     logical = member(tokens, row, rows, (*_ELEMENT, 10))
     units = [member(tokens, row, rows, (*_ELEMENT, 10, i, 2)) + 1 for i in (_TIME, _TIMESTAMP)]
     # A logical type counts before the converted type, which older readers need.
     unit = tf.where(tf.equal(logical, _DATE), 1, tf.where(tf.equal(logical, _TIME), units[0], units[1]))
     unit = tf.where(logical >= 0, unit, _lookup(_OLD_UNITS, old))
     unit = tf.where((unit >= 1) & (unit < len(UNIT_NAMES)), unit, 0)
-    plain = _lookup(dict(enumerate(_TYPES)), kind, -1)
+    # For each physical type: the kind by itself, as a decimal, unsigned and as a half; and what says that it is unsigned.
+    rows_of = tf.gather(tf.constant(_BECOMES), tf.where((kind < 0) | (kind >= len(_TYPES)), len(_TYPES), kind))
+    *_, bits_of, old_of = tf.unstack(rows_of, axis=1)
     is_decimal = tf.equal(logical, _DECIMAL) | ((logical < 0) & tf.equal(old, _OLD_DECIMAL))
-    unsigned = tf.equal(logical, _INTEGER) & tf.equal(signed, 0)
-    unsigned32 = (unsigned & tf.equal(bits, 32)) | ((logical < 0) & tf.equal(old, _OLD_UINT32))
-    unsigned64 = (unsigned & tf.equal(bits, 64)) | ((logical < 0) & tf.equal(old, _OLD_UINT64))
-    half = tf.equal(logical, _FLOAT16) & tf.equal(length, 2)
-
-    def becomes(now: Tensor, condition: Tensor, old_kind: int, new_kind: int) -> Tensor:
-        return tf.where(condition & tf.equal(plain, old_kind), new_kind, now)
-
-    final = plain
-    changes = (
-        (is_decimal, INT32, DECIMAL32), (is_decimal, INT64, DECIMAL64), (is_decimal, TEXT, DECIMAL),
-        (is_decimal, FIXED, DECIMAL), (unsigned32, INT32, UINT32), (unsigned64, INT64, UINT64), (half, FIXED, HALF),
+    unsigned = (tf.equal(logical, _INTEGER) & tf.equal(signed, 0) & tf.equal(bits, bits_of)) | (
+        (logical < 0) & tf.equal(old, old_of)
     )
-    for condition, before, after in changes:
-        final = becomes(final, condition, before, after)
+    half = tf.equal(logical, _FLOAT16) & tf.equal(length, 2)
+    meaning = tf.where(is_decimal, 1, tf.where(unsigned, 2, tf.where(half, 3, 0)))
+    plain, final = rows_of[:, 0], tf.gather(rows_of, meaning, batch_dims=1)
     unit = tf.where(tf.equal(plain, INT96), UNIT_NAMES.index("ns"), unit)
     width = _lookup(dict(enumerate(WIDTHS)), final)
     width = tf.where(tf.equal(plain, FIXED) & ~tf.equal(final, HALF), length, width)
     scale = tf.where(tf.equal(logical, _DECIMAL), scale, old_scale)
     keep = lambda part: tf.boolean_mask(part, is_leaf)  # noqa: E731
     return Leaves(
-        keep(_paths(names, tree.parent)), keep(final), keep(width), keep(tf.maximum(scale, 0)), keep(unit),
-        keep(tree.definition), keep(tree.repetition),
+        keep(names), keep(final), keep(width), keep(tf.maximum(scale, 0)), keep(unit), keep(definition), keep(repetition),
     )
 
 
-class _Tree(NamedTuple):
-    parent: Tensor
-    definition: Tensor
-    repetition: Tensor
-
-
-def _tree(children: Tensor, repeated: Tensor) -> tuple[_Tree, Tensor]:
-    """Who stands in which group, of elements that come each before its children."""
+def _parents(children: Tensor) -> tuple[Tensor, Tensor]:
+    """Which group each stands in, of elements that come each before its children, and whether they are such."""
     rows = tf.size(children)
     counts = tf.cast(children, tf.int64)
     pending = 1 + tf.cumsum(counts - 1)  # elements still to come behind each
@@ -139,19 +131,7 @@ def _tree(children: Tensor, repeated: Tensor) -> tuple[_Tree, Tensor]:
     # An element's group is the last one before it with no more to come than before the element itself.
     candidate = (groups[None] < tf.range(rows)[:, None]) & (tf.gather(before, groups)[None] <= before[:, None])
     parent = tf.reduce_max(tf.where(candidate, groups[None], 0), axis=1)
-    parent = tf.maximum(parent, 0)
-
-    def level(own: Tensor) -> Tensor:
-        own = tf.where(tf.equal(tf.range(rows), 0), 0, own)
-
-        def up(total: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-            return total + tf.gather(own, at), tf.gather(parent, at)
-
-        shapes = (tf.TensorShape([None]), tf.TensorShape([None]))
-        return tf.while_loop(lambda _, at: tf.reduce_any(at > 0), up, (own, parent), shape_invariants=shapes)[0]
-
-    optional = tf.cast(~tf.equal(repeated, _REQUIRED), tf.int32)
-    return _Tree(parent, level(optional), level(tf.cast(tf.equal(repeated, _REPEATED), tf.int32))), ok
+    return tf.maximum(parent, 0), ok
 
 
 def _names(tokens: Tokens, data: Tensor) -> Tensor:
@@ -162,15 +142,19 @@ def _names(tokens: Tokens, data: Tensor) -> Tensor:
     return to_strings(tf.gather(tf.io.decode_raw(data, tf.uint8), positions), length)
 
 
-def _paths(names: Tensor, parent: Tensor) -> Tensor:
-    """Names with those of the groups around them."""
+def _inherited(names: Tensor, repeated: Tensor, parent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What elements have together with the groups around them: names, definition and repetition levels."""
+    below_root = tf.range(tf.size(parent)) > 0
+    own = tf.cast(tf.stack([tf.not_equal(repeated, _REQUIRED), tf.equal(repeated, _REPEATED)], 1) & below_root[:, None], tf.int32)
 
-    def up(path: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-        longer = tf.strings.join([tf.gather(names, at), path], ".")
-        return tf.where(at > 0, longer, path), tf.gather(parent, at)
+    def up(name: Tensor, levels: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        longer = tf.strings.join([tf.gather(names, at), name], ".")
+        return tf.where(at > 0, longer, name), levels + tf.gather(own, at), tf.gather(parent, at)
 
-    shapes = (tf.TensorShape([None]), tf.TensorShape([None]))
-    return tf.while_loop(lambda _, at: tf.reduce_any(at > 0), up, (names, parent), shape_invariants=shapes)[0]
+    many = tf.TensorShape([None])
+    shapes = (many, tf.TensorShape([None, 2]), many)
+    name, levels, _ = tf.while_loop(lambda *state: tf.reduce_any(state[-1] > 0), up, (names, own, parent), shapes)
+    return name, levels[:, 0], levels[:, 1]
 
 
 def _lookup(values: dict[int, int], key: Tensor, otherwise: int = 0) -> Tensor:

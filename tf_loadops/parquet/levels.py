@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, SHR
-from tf_loadops.compiled import apart
 from tf_loadops.parquet.hybrid import read_hybrid, repeats
 from tf_loadops.parquet.pages import DATA_V2, Page
 
@@ -76,7 +75,7 @@ def read_levels(file: Tensor, page: Page, body: Tensor, definition: Tensor) -> L
             return Levels(tf.constant(False), valid, tf.reduce_sum(tf.cast(valid, tf.int32)), behind, ok)
 
         full = Levels(tf.constant(True), tf.zeros([0], tf.bool), page.values, behind, tf.constant(True))
-        return tf.cond(same & tf.equal(level, definition), lambda: full, lambda: Levels(*apart(mixed)))
+        return tf.cond(same & tf.equal(level, definition), lambda: full, mixed)
 
     def packed() -> Levels:
         # The deprecated order of bits: the highest of a byte first.
@@ -93,7 +92,7 @@ def read_levels(file: Tensor, page: Page, body: Tensor, definition: Tensor) -> L
 
     unknown = ~is_v2 & ~tf.equal(page.levels, _RLE) & ~tf.equal(page.levels, _BIT_PACKED)
     way = tf.where(tf.equal(definition, 0), 0, tf.where(is_v2, 1, tf.where(tf.equal(page.levels, _BIT_PACKED), 3, 2)))
-    ways = [required, lambda: Levels(*apart(second)), first, lambda: Levels(*apart(packed))]
+    ways = [required, second, first, packed]
     levels = tf.switch_case(way, ways)
     return levels._replace(ok=levels.ok & ((definition <= 0) | ~unknown))
 

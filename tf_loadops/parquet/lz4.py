@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_string
-from tf_loadops.compiled import call
+from tf_loadops.compiled import ON_HOST, call
 from tf_loadops.parquet.windows import get, item, program, put, window
 
 Tensor = Any
@@ -39,7 +39,7 @@ def lz4_block(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: github.com/lz4/lz4, doc/lz4_Block_format.md; Apache Parquet, Compression.md, "LZ4_RAW".
     """
-    return call(_block, tf.convert_to_tensor(data), tf.convert_to_tensor(size), now=True, as_written=True)
+    return call(_block, tf.convert_to_tensor(data), tf.convert_to_tensor(size), how=ON_HOST)
 
 
 def hadoop_lz4(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,7 +59,7 @@ def hadoop_lz4(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Apache Parquet, Compression.md, "LZ4"; Apache Arrow, `Lz4HadoopCodec`.
     """
-    return call(_hadoop, tf.convert_to_tensor(data), tf.convert_to_tensor(size), now=True, as_written=True)
+    return call(_hadoop, tf.convert_to_tensor(data), tf.convert_to_tensor(size), how=ON_HOST)
 
 
 def _hadoop(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,7 +81,8 @@ def _hadoop(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     texts = tf.TensorArray(tf.string, 0, dynamic_size=True, element_shape=[])
     state = (tf.constant(0), tf.constant(0), tf.constant(0), size >= 0, texts)
     _, _, done, ok, texts = tf.while_loop(goes_on, body, state, parallel_iterations=1)
-    framed = ok & tf.equal(done, size)
+    _ = texts.dtype  # TensorFlow warns of eager arrays that nobody looks at
+    framed = ok & tf.equal(done, size) & (size > 0)
     return tf.cond(framed, lambda: (tf.strings.reduce_join(texts.stack()), framed), lambda: lz4_block(data, size))
 
 
@@ -129,6 +130,7 @@ def _block(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     start = _State(tf.constant(_TOKEN), *[tf.constant(0)] * 5)
     state = (tf.constant(1), start, tf.zeros([_HISTORY], tf.uint8), texts)
     _, after, _, texts = tf.while_loop(goes_on, body, state, parallel_iterations=1)
+    _ = texts.dtype  # TensorFlow warns of eager arrays that nobody looks at
     nothing = tf.equal(end, 0) & tf.equal(size, 0)
     ok = possible & (nothing | (tf.equal(after.next, _END) & tf.equal(after.written, size)))
     text = tf.cond(ok, lambda: to_string(texts.concat()), lambda: tf.constant(""))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tf_loadops.compiled import apart
+from tf_loadops.bytesops.swar import SHR
 from tf_loadops.csv.exact import exact_float
 from tf_loadops.floats import to_float32
 from tf_loadops.parquet import leaves as k
@@ -42,38 +41,59 @@ def to_numbers(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor, dtype: s
 
     Source: LogicalTypes.md and Encodings.md of the Parquet format.
     """
-    from_integers = _FROM_INTEGERS[dtype]
-    from_floats = _FROM_FLOATS[dtype]
+    def integers() -> tuple[Tensor, Tensor]:
+        values, bad = _integers(raw, kind)
+        result, wrong = _FROM_INTEGERS[dtype](values)
+        return result, wrong | bad
 
-    def integers(values: Tensor, bad: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        result, wrong = from_integers(tf.cast(values, tf.int64))
-        return result, wrong if bad is None else wrong | bad
+    def reals() -> tuple[Tensor, Tensor]:
+        return _FROM_FLOATS[dtype](_reals(raw, kind, width, scale))
+
+    def same() -> tuple[Tensor, Tensor]:
+        values = _as(raw, tf.float32)
+        return values, _none(values)
+
+    # float32 need not go by way of float64.
+    ways = [integers, reals, same] if dtype == "float32" else [integers, reals]
+    of_kind = [0 if i < k.FLOAT else 1 for i in range(k.TEXT)]
+    if dtype == "float32":
+        of_kind[k.FLOAT] = 2
+    values, bad = tf.switch_case(tf.gather(tf.constant(of_kind), kind), ways)
+    return tf.ensure_shape(values, [None]), tf.ensure_shape(bad, [None])
+
+
+def _integers(raw: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
+    """Values of a kind of integer, or bools: int64, and which of them are too large for that."""
+
+    def good(values: Tensor) -> tuple[Tensor, Tensor]:
+        return tf.cast(values, tf.int64), _none(values)
 
     def unsigned64() -> tuple[Tensor, Tensor]:
         values = _as(raw, tf.int64)
-        return integers(values, values < 0)
-
-    def decimals(unscaled: Tensor) -> tuple[Tensor, Tensor]:
-        return from_floats(_decimals(tf.cast(unscaled, tf.int64), scale))
+        return values, values < 0
 
     ways = {
-        k.BOOL: lambda: integers(raw),
-        k.INT32: lambda: integers(_as(raw, tf.int32)),
-        k.UINT32: lambda: integers(_as(raw, tf.uint32)),
-        k.INT64: lambda: integers(_as(raw, tf.int64)),
+        k.BOOL: lambda: good(raw),
+        k.INT32: lambda: good(_as(raw, tf.int32)),
+        k.UINT32: lambda: good(_as(raw, tf.uint32)),
+        k.INT64: lambda: good(_as(raw, tf.int64)),
         k.UINT64: unsigned64,
-        k.INT96: lambda: integers(*_int96(raw)),
-        k.FLOAT: lambda: from_floats(_as(raw, tf.float32)),
-        k.DOUBLE: lambda: from_floats(_as(raw, tf.float64)),
-        k.HALF: lambda: from_floats(tf.cast(_as(raw, tf.half), tf.float32)),
-        k.DECIMAL32: lambda: decimals(_as(raw, tf.int32)),
-        k.DECIMAL64: lambda: decimals(_as(raw, tf.int64)),
-        k.DECIMAL: lambda: from_floats(_big_decimals(tf.reshape(raw, [-1, width]), scale)),
+        k.INT96: lambda: _int96(raw),
     }
-    usual = (k.INT32, k.INT64, k.FLOAT, k.DOUBLE)
-    branches = [ways[i] if i in usual else functools.partial(apart, ways[i]) for i in range(len(ways))]
-    values, bad = tf.switch_case(kind, branches)
+    values, bad = tf.switch_case(kind, [ways[i] for i in range(len(ways))])
     return tf.ensure_shape(values, [None]), tf.ensure_shape(bad, [None])
+
+
+def _reals(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor) -> Tensor:
+    """Values of a kind of float, or decimals: float64."""
+    ways = {
+        k.FLOAT: lambda: tf.cast(_as(raw, tf.float32), tf.float64),
+        k.DOUBLE: lambda: _as(raw, tf.float64),
+        k.HALF: lambda: tf.cast(_as(raw, tf.half), tf.float64),
+    }
+    decimals = len(ways)
+    branches = [ways[k.FLOAT + i] for i in range(decimals)] + [lambda: _decimals(raw, kind, width, scale)]
+    return tf.ensure_shape(tf.switch_case(tf.minimum(kind - k.FLOAT, decimals), branches), [None])
 
 
 def _as(raw: Tensor, dtype: Any) -> Tensor:
@@ -98,8 +118,6 @@ def _within(values: Tensor, dtype: Any) -> tuple[Tensor, Tensor]:
 
 
 def _floats_to_float32(values: Tensor) -> tuple[Tensor, Tensor]:
-    if values.dtype == tf.float32:
-        return values, _none(values)
     result = tf.cast(values, tf.float32)
     size = tf.abs(result)
     # Few data hold zeros, infinities or NaN, or numbers that become these; only among such is anything to look for.
@@ -109,11 +127,10 @@ def _floats_to_float32(values: Tensor) -> tuple[Tensor, Tensor]:
         exact = to_float32(values)
         return exact, tf.math.is_inf(exact) & ~tf.math.is_inf(values)
 
-    return tf.cond(plain, lambda: (result, _none(values)), lambda: apart(careful))
+    return tf.cond(plain, lambda: (result, _none(values)), careful)
 
 
 def _floats_to_integers(values: Tensor, low: float, high: float, dtype: Any) -> tuple[Tensor, Tensor]:
-    values = tf.cast(values, tf.float64)
     ok = (values >= low) & (values < high) & tf.equal(values, tf.floor(values))
     return tf.cast(tf.where(ok, values, 0.0), dtype), ~ok
 
@@ -131,7 +148,7 @@ _FROM_INTEGERS = {
 }
 _FROM_FLOATS = {
     "float32": _floats_to_float32,
-    "float64": lambda v: (tf.cast(v, tf.float64), _none(v)),
+    "float64": lambda v: (v, _none(v)),
     "int32": lambda v: _floats_to_integers(v, -(2.0**31), 2.0**31, tf.int32),
     "int64": lambda v: _floats_to_integers(v, -(2.0**63), 2.0**63, tf.int64),
     "bool": _no_bools,
@@ -149,52 +166,47 @@ def _int96(raw: Tensor) -> tuple[Tensor, Tensor]:
     return tf.where(fits, days, 0) * _DAY + tf.where(fits, of_day, 0), ~fits
 
 
-def _decimals(unscaled: Tensor, scale: Tensor) -> Tensor:
+def _decimals(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor) -> Tensor:
     """Decimals as the nearest float64: by one division where both numbers are exact, else by their digits."""
-    small = tf.reduce_all((unscaled <= _EXACT) & (unscaled >= -_EXACT)) & (scale < len(_POWERS))
+    narrow, wide = (lambda: tf.cast(_as(raw, tf.int32), tf.int64)), (lambda: _as(raw, tf.int64))
+
+    def split(low: Tensor) -> Tensor:
+        return tf.stack([low, SHR(low, tf.constant(63, tf.int64))], 1)
+
+    ways = [lambda: split(narrow()), lambda: split(wide()), lambda: _halves(tf.reshape(raw, [-1, width]))]
+    halves = tf.ensure_shape(tf.switch_case(kind - k.DECIMAL32, ways), [None, 2])
+    low = halves[:, 0]
+    small = tf.equal(halves[:, 1], SHR(low, tf.constant(63, tf.int64)))
+    exact = tf.reduce_all(small & (low <= _EXACT) & (low >= -_EXACT))
     power = tf.gather(tf.constant(_POWERS, tf.float64), tf.minimum(scale, len(_POWERS) - 1))
-    return tf.cond(
-        small, lambda: tf.cast(unscaled, tf.float64) / power, lambda: _parsed(tf.strings.as_string(unscaled), scale)
-    )
+
+    def parsed() -> Tensor:
+        exponent = tf.strings.as_string(tf.minimum(scale, 9999))  # as good as any number beyond
+        return exact_float(tf.strings.join([_digits(halves), "e-", exponent]), tf.float64, infinity=False)
+
+    return tf.cond(exact & (scale < len(_POWERS)), lambda: tf.cast(low, tf.float64) / power, parsed)
 
 
-def _parsed(digits: Tensor, scale: Tensor, parse: Any = tf.strings.to_number) -> Tensor:
-    """Digits with a point among them, many of them by `exact_float`, for TensorFlow 2.17 refuses 32 characters."""
-    scale = tf.minimum(scale, 9999)  # as good as any number beyond
-    return parse(tf.strings.join([digits, "e-", tf.strings.as_string(scale)]), tf.float64)
-
-
-def _big_decimals(raw: Tensor, scale: Tensor) -> Tensor:
-    """Decimals of one to sixteen bytes, big-endian: uint8 [n, width]."""
-    width = tf.shape(raw)[1]
-    negative = raw[:, :1] >= 128
-    front = tf.where(negative, tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
-    fronts = tf.tile(front, [1, tf.maximum(_DECIMAL_BYTES - width, 0)])
+def _halves(raw: Tensor) -> Tensor:
+    """Integers of one to sixteen bytes, big-endian, uint8 [n, width], as those of 128 bits: int64 [n, 2], low first."""
+    front = tf.where(raw[:, :1] >= 128, tf.constant(255, tf.uint8), tf.constant(0, tf.uint8))
+    fronts = tf.tile(front, [1, tf.maximum(_DECIMAL_BYTES - tf.shape(raw)[1], 0)])
     full = tf.reverse(tf.concat([fronts, raw], 1)[:, -_DECIMAL_BYTES:], [1])
-    halves = tf.bitcast(tf.reshape(full, [-1, 2, 8]), tf.int64)
-    low, high = halves[:, 0], halves[:, 1]
-    small = tf.reduce_all(tf.equal(high, tf.bitwise.right_shift(low, tf.constant(63, tf.int64))))
-    long = lambda: _parsed(_digits(full, negative[:, 0]), scale, exact_float)  # noqa: E731
-    return tf.cond(small, lambda: _decimals(low, scale), long)
+    return tf.bitcast(tf.reshape(full, [-1, 2, 8]), tf.int64)
 
 
-def _digits(full: Tensor, negative: Tensor) -> Tensor:
-    """The decimal digits of integers of 128 bits, little-endian: string [n]."""
-    limbs = tf.cast(tf.bitcast(tf.reshape(full, [-1, 4, 4]), tf.uint32), tf.int64)
-    limbs = tf.where(negative[:, None], 2**32 - 1 - limbs, limbs)
-    carry = tf.cast(negative, tf.int64)
-    parts = []
-    for limb in tf.unstack(limbs, axis=1):  # the two's complement of a negative one
-        parts.append((limb + carry) % 2**32)
-        carry = (limb + carry) // 2**32
+def _digits(halves: Tensor) -> Tensor:
+    """The decimal digits of integers of 128 bits: string [n]."""
+    sign = halves[:, 1:] < 0
+    parts = tf.bitcast(tf.where(sign, tf.bitwise.invert(halves), halves), tf.uint16)  # [n, 2, 4], lowest first
+    parts = tf.reshape(tf.cast(parts, tf.int64), [-1, 8])
+    # Each part counts for a power of two, whose digits are known in groups of nine; so the sums of all groups are near.
+    powers = [[2 ** (16 * i) // 10 ** (9 * j) % 10**9 for j in range(5)] for i in range(8)]
+    sums = tf.unstack(tf.matmul(parts, tf.constant(powers, tf.int64)), axis=1)
+    carry = tf.cast(sign[:, 0], tf.int64)  # of a negative number one more than its inverted bits
     groups = []
-    for _ in range(5):  # nine digits a time
-        rest = tf.zeros_like(carry)
-        quotients = []
-        for part in reversed(parts):
-            both = rest * 2**32 + part
-            quotients.append(both // 10**9)
-            rest = both % 10**9
-        parts = quotients[::-1]
-        groups.append(tf.strings.as_string(rest, width=9, fill="0"))
-    return tf.strings.join([tf.where(negative, "-", ""), *reversed(groups)])
+    for total in sums:
+        groups.append((total + carry) % 10**9)
+        carry = (total + carry) // 10**9
+    text = tf.strings.reduce_join(tf.strings.as_string(tf.stack(groups[::-1], 1), width=9, fill="0"), axis=1)
+    return tf.strings.join([tf.where(sign[:, 0], "-", ""), tf.strings.regex_replace(text, r"^0+(\d)", r"\1")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_strings
 from tf_loadops.bytesops.swar import AND, SHR
-from tf_loadops.compiled import apart, call
+from tf_loadops.compiled import ON_HOST, call
 from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.byte_arrays import plain_byte_arrays
 from tf_loadops.parquet.delta import delta_binary_packed
@@ -93,7 +92,7 @@ def read_values(
     Source: Encodings.md of the Parquet format.
     """
     tensors = (body, at, count, encoding, *column, *dictionary)
-    return Values(*call(_read, *tensors, static=(dtype,), now=True, as_written=True))
+    return Values(*call(_read, *tensors, static=(dtype,), how=ON_HOST))
 
 
 def _read(
@@ -117,8 +116,8 @@ def _read(
     read = _texts if dtype == "string" else _numbers
     return tf.cond(
         tf.equal(encoding, DICTIONARY),
-        lambda: Values(*apart(indexed)),
-        lambda: Values(*apart(lambda: read(body, at, count, encoding, column, dtype))),
+        indexed,
+        lambda: read(body, at, count, encoding, column, dtype),
     )
 
 
@@ -166,7 +165,7 @@ def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: 
     way = tf.where(tf.equal(encoding, DELTA) & is_integer, 3, way)
     way = tf.where(tf.equal(encoding, SPLIT) & ~is_bool & ~is_varying, 4, way)
     # Decimals as byte arrays in DELTA encodings, which nobody seems to write, would make the first call of all longer.
-    raw, ok = tf.switch_case(way, [plain, *(functools.partial(apart, rare) for rare in ways[1:-1]), none])
+    raw, ok = tf.switch_case(way, ways)
     width = tf.where(tf.equal(way, 5), WIDEST_DECIMAL, width)
     raw = tf.ensure_shape(raw, [None])[: tf.where(ok, tf.size(raw), 0)]
     values, bad = to_numbers(raw, tf.maximum(kind, 0), width, column.scale, dtype)
@@ -194,7 +193,7 @@ def _texts(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: Co
     way = tf.where(tf.equal(encoding, SPLIT) & is_fixed, 1, way)
     way = tf.where(tf.equal(encoding, DELTA_LENGTHS) & ~is_fixed, 2, way)
     way = tf.where(tf.equal(encoding, DELTA_TEXTS), 2, way)
-    values, ok = tf.switch_case(way, [cut(_bytes), functools.partial(apart, cut(_unsplit)), varying, none])
+    values, ok = tf.switch_case(way, [cut(_bytes), cut(_unsplit), varying, none])
     values = tf.ensure_shape(values, [None])[: tf.where(ok, count, 0)]
     return Values(values, tf.zeros_like(values, tf.bool), ok)
 

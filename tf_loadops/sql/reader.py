@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import Blocks, concatenated, count, groups_of, to_matrix, to_table
-from tf_loadops.compiled import apart, call
+from tf_loadops.compiled import OPTIMISED, apart, call
 from tf_loadops.errors import LoadError, gate
 from tf_loadops.inputs import as_strings, run
 from tf_loadops.schema import Schema
@@ -154,7 +154,7 @@ def _read_database(path: Tensor, query: Tensor, literals: Tensor | None, options
     worth = tf.constant(True) if options.engine == "scan" else _pays(path, header, options.layout, schema)
 
     def scan() -> tuple[Blocks, Tensor]:
-        return call(_scan, path, static=(options.layout, schema), now=True)
+        return call(_scan, path, static=(options.layout, schema), now=True, how=OPTIMISED)
 
     blocks, exact = tf.cond(worth, scan, lambda: _nothing(schema))
     return tf.cond(exact, lambda: blocks, lambda: apart(lambda: _by_query(path, header, query, literals, options)))

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_string
-from tf_loadops.compiled import call
+from tf_loadops.compiled import OPTIMISED, call
 from tf_loadops.errors import LoadError, message_of
 from tf_loadops.schema import Column, Schema
 from tf_loadops.sql.options import as_params
@@ -73,7 +73,7 @@ def describe(
         with tf.init_scope(), located(tf.constant(dsn)):  # a tf.function may be under construction
             answer = call(
                 _described, tf.constant(dsn), tf.constant(query), *values,
-                static=(tuple(params or ()), sample_rows, timeout), now=True,
+                static=(tuple(params or ()), sample_rows, timeout), now=True, how=OPTIMISED,
             )  # fmt: skip
             return json.loads(answer.numpy().decode())
     except tf.errors.InvalidArgumentError as error:

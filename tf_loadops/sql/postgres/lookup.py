@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import to_table
-from tf_loadops.compiled import call
+from tf_loadops.compiled import OPTIMISED, call
 from tf_loadops.errors import LoadError, gate
 from tf_loadops.schema import Column, Schema
 from tf_loadops.sql.lookup import found_twice, key_name
@@ -46,7 +46,7 @@ def lookup(dsn: Tensor, keys: Tensor, table: str, key: str, key_type: str, optio
       A Table, as `sql.lookup.lookup`.
     """
     with located(dsn):
-        return call(_lookup, dsn, keys, static=(table, key, key_type, options), now=True)
+        return call(_lookup, dsn, keys, static=(table, key, key_type, options), now=True, how=OPTIMISED)
 
 
 def quoted(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import Blocks, concatenated, to_table
-from tf_loadops.compiled import call
+from tf_loadops.compiled import OPTIMISED, call
 from tf_loadops.errors import gate
 from tf_loadops.inputs import as_strings, run
 from tf_loadops.schema import Schema
@@ -97,7 +97,7 @@ def read_blocks(dsn: Tensor, query: Tensor, params: list[Tensor], options: Serve
     """Reads a server, or those of a vector of addresses; rows in their order."""
     # Eagerly, too, as a graph: op by op, nothing would hold the lock from asking to reading.
     with located(dsn):
-        return call(_read, dsn, query, *params, static=(options,), now=True)
+        return call(_read, dsn, query, *params, static=(options,), now=True, how=OPTIMISED)
 
 
 def _read(dsn: Tensor, query: Tensor, *rest: Any) -> Blocks:
