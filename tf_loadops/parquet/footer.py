@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.compiled import ON_HOST, call
-from tf_loadops.errors import gate
+from tf_loadops.errors import gate_all
 from tf_loadops.parquet.leaves import Leaves, read_leaves
 from tf_loadops.parquet.thrift import Tokens, ordinal, path_of, read_struct, table
 
@@ -96,23 +96,33 @@ def _read(file: Tensor, path: Tensor) -> Footer:
     size = tf.strings.length(file)
     # TensorFlow tells lengths as int32, which start over; nothing stands behind the last byte only if it is the last.
     whole = (size >= 0) & tf.equal(tf.strings.substr(file, tf.maximum(size, 0), 1), "")
-    file = gate(whole, said("the file has 2 GiB or more. Write several files; a loader takes a list."), file)
     head, tail = _piece(file, 0, 4), _piece(file, size - 4, 4)
     encrypted = tf.equal(head, "PARE") | tf.equal(tail, "PARE")
-    file = gate(~encrypted, said("the file is encrypted, which is not read. Write it without encryption."), file)
     is_parquet = (size >= 12) & tf.equal(head, "PAR1") & tf.equal(tail, "PAR1")
-    file = gate(is_parquet, lambda: _no_parquet(path, size, head), file)
-    length = tf.io.decode_raw(_piece(file, size - _TAIL, 4), tf.int32)[0]
+    length = tf.io.decode_raw(_piece(file, size - _TAIL, 4), tf.int32, fixed_length=4)[0]
     inside = (length > 0) & (length <= size - 12)
-    shown = tf.strings.as_string(tf.bitcast(length, tf.uint32))
-    message = said("its footer is said to have ", shown, " bytes, and the file has ", _text(size), ".", DAMAGED)
-    length = gate(inside, message, length)
+
+    def misplaced() -> Tensor:
+        shown = tf.strings.as_string(tf.bitcast(length, tf.uint32))
+        return said("its footer is said to have ", shown, " bytes, and the file has ", _text(size), ".", DAMAGED)()
+
+    no_encrypted = said("the file is encrypted, which is not read. Write it without encryption.")
+    checks = [
+        (whole, said("the file has 2 GiB or more. Write several files; a loader takes a list.")),
+        (~encrypted, no_encrypted),
+        (is_parquet, lambda: _no_parquet(path, size, head)),
+        (inside, misplaced),
+    ]
+    length = gate_all(checks, length)
     end = size - _TAIL - length
-    tokens = read_struct(tf.strings.substr(file, end, length))
-    tokens = gate(tokens.ok, said("its footer cannot be read: it is malformed.", DAMAGED), tokens)
-    encrypted = tf.reduce_any(tf.equal(tokens.path, path_of(8)))
-    tokens = gate(~encrypted, said("the file is encrypted, which is not read. Write it without encryption."), tokens)
-    leaves = read_leaves(tokens, tf.strings.substr(file, end, length), path)
+    footer = tf.strings.substr(file, end, length)
+    tokens = read_struct(footer)
+    checks = [
+        (tokens.ok, said("its footer cannot be read: it is malformed.", DAMAGED)),
+        (~tf.reduce_any(tf.equal(tokens.path, path_of(8))), no_encrypted),
+    ]
+    tokens = gate_all(checks, tokens)
+    leaves = read_leaves(tokens, footer, path)
     return _checked(tokens, leaves, end, path)
 
 
@@ -131,7 +141,6 @@ def _checked(tokens: Tokens, leaves: Leaves, end: Tensor, path: Tensor) -> Foote
              " columns would have ", _text(groups * count), ".", DAMAGED]
         )
 
-    rows = gate(fits, misfit, rows)
     said_rows = tf.concat([tf.boolean_mask(tokens.value, tf.equal(tokens.path, path_of(3))), [-1]], 0)[0]
     total = tf.reduce_sum(rows)
     adds_up = tf.reduce_all((rows >= 0) & (rows < 2**31)) & tf.equal(total, said_rows) & (total < 2**31)
@@ -142,7 +151,7 @@ def _checked(tokens: Tokens, leaves: Leaves, end: Tensor, path: Tensor) -> Foote
              ". Fewer than 2 ** 31 are read.", DAMAGED]
         )
 
-    rows = gate(adds_up, wrong_rows, rows)
+    rows = gate_all([(fits, misfit), (adds_up, wrong_rows)], rows)
     by_chunk = table(tokens, ordinal(tokens, *_CHUNK), chunks, _FIELDS)
     by_chunk = by_chunk[: tf.where(fits, chunks, 0)]  # before the refusal of a misfit comes, nothing else may fail
     parts = tf.unstack(tf.reshape(by_chunk, [tf.where(fits, groups, 0), count, len(_FIELDS)]), axis=2)

@@ -111,10 +111,9 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     width = _lookup(dict(enumerate(WIDTHS)), final)
     width = tf.where(tf.equal(plain, FIXED) & ~tf.equal(final, HALF), length, width)
     scale = tf.where(tf.equal(logical, _DECIMAL), scale, old_scale)
-    keep = lambda part: tf.boolean_mask(part, is_leaf)  # noqa: E731
-    return Leaves(
-        keep(names), keep(final), keep(width), keep(tf.maximum(scale, 0)), keep(unit), keep(definition), keep(repetition),
-    )
+    kept = tf.where(is_leaf)[:, 0]
+    numbers = tf.stack([final, width, tf.maximum(scale, 0), unit, definition, repetition])
+    return Leaves(tf.gather(names, kept), *tf.unstack(tf.gather(numbers, kept, axis=1)))
 
 
 def _parents(children: Tensor) -> tuple[Tensor, Tensor]:
