@@ -56,7 +56,6 @@ def refuse_unless(ok: Tensor, message: Callable[[], Tensor]) -> Tensor:
       >>> bool(refuse_unless(tf.constant(True), lambda: tf.constant("never built")))
       True
     """
-
     return tf.cond(ok, lambda: ok, lambda: call(_stop, message(), how=ON_HOST))
 
 

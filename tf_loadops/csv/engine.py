@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import Blocks, count, fill, groups_of, without_stand_in
-from tf_loadops.compiled import OPTIMISED, A_BYTE, call, due
+from tf_loadops.compiled import A_BYTE, OPTIMISED, call, due
 from tf_loadops.csv.general import parse_general
 from tf_loadops.csv.header import positions
 from tf_loadops.csv.numeric import parse_numeric

@@ -26,11 +26,19 @@ UNIT_NAMES = ("", "days", "ms", "us", "ns")
 
 _ELEMENT = (2, 0)
 _TYPES = (BOOL, INT32, INT64, INT96, FLOAT, DOUBLE, TEXT, FIXED)
+# For each of them: the kind by itself, as a decimal, unsigned and as a half; the bits, and the ConvertedType, that say
+# unsigned. The last row is for unknown types.
 _BECOMES = (
-    (BOOL, BOOL, BOOL, BOOL, -2, -2), (INT32, DECIMAL32, UINT32, INT32, 32, 13), (INT64, DECIMAL64, UINT64, INT64, 64, 14),
-    (INT96, INT96, INT96, INT96, -2, -2), (FLOAT, FLOAT, FLOAT, FLOAT, -2, -2), (DOUBLE, DOUBLE, DOUBLE, DOUBLE, -2, -2),
-    (TEXT, DECIMAL, TEXT, TEXT, -2, -2), (FIXED, DECIMAL, FIXED, HALF, -2, -2), (-1, -1, -1, -1, -2, -2),
-)  # fmt: skip
+    (BOOL, BOOL, BOOL, BOOL, -2, -2),
+    (INT32, DECIMAL32, UINT32, INT32, 32, 13),
+    (INT64, DECIMAL64, UINT64, INT64, 64, 14),
+    (INT96, INT96, INT96, INT96, -2, -2),
+    (FLOAT, FLOAT, FLOAT, FLOAT, -2, -2),
+    (DOUBLE, DOUBLE, DOUBLE, DOUBLE, -2, -2),
+    (TEXT, DECIMAL, TEXT, TEXT, -2, -2),
+    (FIXED, DECIMAL, FIXED, HALF, -2, -2),
+    (-1, -1, -1, -1, -2, -2),
+)
 _DECIMAL, _DATE, _TIME, _TIMESTAMP, _INTEGER, _FLOAT16 = 5, 6, 7, 8, 10, 15  # of LogicalType
 _OLD_DECIMAL = 5  # of ConvertedType
 _OLD_UNITS = {6: 1, 7: 2, 8: 3, 9: 2, 10: 3}
@@ -97,7 +105,6 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     unit = tf.where(tf.equal(logical, _DATE), 1, tf.where(tf.equal(logical, _TIME), units[0], units[1]))
     unit = tf.where(logical >= 0, unit, _lookup(_OLD_UNITS, old))
     unit = tf.where((unit >= 1) & (unit < len(UNIT_NAMES)), unit, 0)
-    # For each physical type: the kind by itself, as a decimal, unsigned and as a half; and what says that it is unsigned.
     rows_of = tf.gather(tf.constant(_BECOMES), tf.where((kind < 0) | (kind >= len(_TYPES)), len(_TYPES), kind))
     *_, bits_of, old_of = tf.unstack(rows_of, axis=1)
     is_decimal = tf.equal(logical, _DECIMAL) | ((logical < 0) & tf.equal(old, _OLD_DECIMAL))
@@ -144,7 +151,8 @@ def _names(tokens: Tokens, data: Tensor) -> Tensor:
 def _inherited(names: Tensor, repeated: Tensor, parent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What elements have together with the groups around them: names, definition and repetition levels."""
     below_root = tf.range(tf.size(parent)) > 0
-    own = tf.cast(tf.stack([tf.not_equal(repeated, _REQUIRED), tf.equal(repeated, _REPEATED)], 1) & below_root[:, None], tf.int32)
+    counts = tf.stack([tf.not_equal(repeated, _REQUIRED), tf.equal(repeated, _REPEATED)], 1)
+    own = tf.cast(counts & below_root[:, None], tf.int32)
 
     def up(name: Tensor, levels: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         longer = tf.strings.join([tf.gather(names, at), name], ".")

@@ -35,8 +35,7 @@ class Tokens(NamedTuple):
     Attributes:
       path: int64 [values], what `path_of` gives for the value's field ids.
       value: int64 [values]: an integer, a bool as 0 or 1, the length of a binary, the size of a list, else 0.
-      at: int32 [values], where its content begins: a binary's bytes, a list's or struct's first element; of an integer, where
-        it ends.
+      at: int32 [values], where its content begins: a binary's bytes, what a list or struct holds; an integer's end.
       end: int32 scalar, where the struct ends.
       ok: bool scalar; if False, there are no values: the struct is malformed, goes on behind `data`, or is too large.
       watched: int64 [WATCHED], the last value of each of these paths, -1 where there is none.
