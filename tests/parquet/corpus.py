@@ -27,9 +27,6 @@ NIGHTLY = os.environ.get("TLO_FUZZ") == "nightly"
 LIMIT = 10.0
 """Seconds that a read may take, once there is a graph for its columns."""
 
-SLOW = {"alltypes_tiny_pages_plain.parquet": 60.0, "overflow_i16_page_cnt.parquet": 240.0}
-"""The same for files of very many pages of very few values: a page costs about a millisecond, whatever it holds."""
-
 _FIRST = 300.0  # seconds for the graph, too, on a busy machine
 
 

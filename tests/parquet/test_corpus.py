@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .corpus import FILES, LIMIT, SLOW, Result, results_of
+from .corpus import FILES, LIMIT, Result, results_of
 from .process import Reader
 
 
@@ -37,8 +37,7 @@ def test_the_corpus_is_there() -> None:
 def test_each_column_is_equal_or_refused_by_name(file: pathlib.Path, results: Results) -> None:
     others = [one for one in results[file] if one.outcome not in ("equal", "refused")]
     assert [(one.name, one.outcome, one.said) for one in others if one.outcome != "read" or not one.pyarrow] == []
-    limit = SLOW.get(file.name, LIMIT)
-    assert {one.name: one.seconds for one in results[file] if one.seconds > limit} == {}
+    assert {one.name: one.seconds for one in results[file] if one.seconds > LIMIT} == {}
     refused = {one.name: one.said for one in results[file] if one.outcome == "refused"}
     assert {name: said for name, said in refused.items() if not _names(said, file.name, name)} == {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from tf_loadops.compiled import ON_HOST, call, due, in_flight
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
+from tf_loadops.parquet.small_pages import SMALL, read_small_pages
 from tf_loadops.parquet.values import ENCODINGS, PLAIN, UNKNOWN, Column, Values, no_values, read_values
 
 Tensor = Any
@@ -61,14 +63,27 @@ def read_chunks(
     """
     tensors = (file, start, end, rows, codec, *column)
     if tf.executing_eagerly():
-        pages = int(tf.reduce_sum(1 + rows // _ROWS_OF_A_PAGE))
-        if pages == 0:
-            return Chunks(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))
-        if not due(_read_all, (dtype, _ALL), _A_PAGE * pages):
-            chunks = Chunks(*_read_all(*tensors, dtype, _FEW))
-            if not bool(tf.reduce_any(tf.equal(chunks.troubles[:, 0], _UNFINISHED))):
-                return chunks
-    return Chunks(*call(_read_all, *tensors, static=(dtype, _ALL), now=True, how=ON_HOST))
+        found = _op_by_op(tensors, dtype)
+        if found is not None:
+            return found
+    return Chunks(*call(_read_all, *tensors, static=(dtype, _ALL), now=True))
+
+
+def _op_by_op(tensors: tuple[Tensor, ...], dtype: str) -> Chunks | None:
+    """What an eager caller gets without a graph; nothing where it is worth one."""
+    file, *each = tensors
+    pages = int(tf.reduce_sum(1 + each[2] // _ROWS_OF_A_PAGE))
+    static = (dtype, _ALL)
+    if due(_read_all, static, _A_PAGE * pages):
+        return None
+    found = [Chunks(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))]
+    for i in range(int(tf.size(each[0]))):
+        chunk = Chunks(*_read_all(file, *(part[i : i + 1] for part in each), dtype, _FEW))
+        if int(chunk.troubles[0, 0]) == _UNFINISHED:
+            due(_read_all, static, math.inf)  # from now on there is a graph
+            return None
+        found.append(chunk)
+    return Chunks(*(tf.concat(parts, 0) for parts in zip(*found, strict=True)))
 
 
 def _read_all(
@@ -79,8 +94,7 @@ def _read_all(
     total = tf.size(start)
 
     def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
-        first, last, count, compression, *parts = tf.unstack(tf.gather(each, i), num=8)
-        value, state, trouble = _read(file, first, last, count, compression, Column(*parts), dtype, most)
+        value, state, trouble = call(_read, file, tf.gather(each, i), static=(dtype, most), how=ON_HOST)
         return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
 
     arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
@@ -97,17 +111,17 @@ def _arrays(dtype: str, size: Any) -> list[Any]:
     ]
 
 
-def _read(
-    file: Tensor, start: Tensor, end: Tensor, count: Tensor, codec: Tensor, column: Column, dtype: str, most: int
-) -> tuple[Tensor, ...]:
+def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, ...]:
     """One chunk, of at most so many pages: values, states, and the row of its trouble."""
+    start, end, count, codec, *parts = tf.unstack(chunk, num=8)
+    column = Column(*parts)
 
     def goes_on(i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, *_: Any) -> Tensor:
         return (done < count) & tf.equal(trouble, OK) & (i < most)
 
     def step(
-        i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, values: Any,
-        states: Any,
+        i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, hope: Tensor,
+        parts: Tensor, values: Any, states: Any,
     ) -> Any:
         page = read_page(file, at, end)
         is_data = tf.equal(page.type, DATA) | tf.equal(page.type, DATA_V2)
@@ -118,13 +132,24 @@ def _read(
         # Of nothing more can be read than there is.
         page = page._replace(values=tf.where(tf.equal(wrong, OK), page.values, 0))
         way = tf.where(~tf.equal(wrong, OK), 0, tf.where(is_data, 1, tf.where(is_dictionary, 2, 0)))
+        # Very many pages are small ones; once one does not go together with those behind it, others hardly will.
+        small = hope & (i >= _FEW) & (page.size < SMALL) & tf.equal(codec, codecs.NONE)
+        if dtype != "string":
+            way = tf.where(small & tf.equal(way, 1), 3, way)
+        one = (tf.constant(1), page.at + page.size, rows)
 
         def nothing() -> tuple[Tensor, ...]:
-            return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *dictionary, wrong
+            return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *dictionary, wrong, *one
 
         def data() -> tuple[Tensor, ...]:
             part, state, found = _data(file, page, codec, column, dictionary, dtype)
-            return part, state, *dictionary, found
+            return part, state, *dictionary, found, *one
+
+        def several() -> tuple[Tensor, ...]:
+            some = read_small_pages(file, at, end, count - done, column, dtype)
+            state = tf.cast(some.bad, tf.uint8) * OUT_OF_RANGE
+            together = (some.values, state, *dictionary, tf.constant(OK), some.pages, some.end, tf.size(some.values))
+            return tf.cond(some.pages > 0, lambda: together, data)
 
         def entries() -> tuple[Tensor, ...]:
             body, fine = _body(file, page, codec)
@@ -132,21 +157,22 @@ def _read(
             count = tf.where(fine, page.values, 0)
             read = read_values(body, tf.constant(0), count, tf.constant(PLAIN), column, no_values(dtype), dtype)
             found = _first((~fine, BAD_COMPRESSION), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
-            return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found
+            return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found, *one
 
-        part, state, *read, found = tf.switch_case(way, [nothing, data, entries])
+        ways = [nothing, data, entries, several] if dtype != "string" else [nothing, data, entries]
+        part, state, *read, found, taken, behind, rows = tf.switch_case(way, ways)
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
         return (
-            i + 1, page.at + page.size, done + rows, dictionary, found, page.encoding,
-            values.write(i, part), states.write(i, state),
+            i + taken, behind, done + rows, dictionary, found, page.encoding, hope & ((taken > 1) | ~small), parts + 1,
+            values.write(parts, part), states.write(parts, state),
         )
 
     zero = tf.constant(0)
-    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, *_arrays(dtype, 0))
+    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, tf.constant(True), zero, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
-    shapes = (one, one, one, Values(many, many, one), one, one, *[tf.TensorShape(None)] * 2)
-    pages, _, done, _, trouble, encoding, values, states = tf.while_loop(
+    shapes = (one, one, one, Values(many, many, one), one, one, one, one, *[tf.TensorShape(None)] * 2)
+    pages, _, done, _, trouble, encoding, *_, values, states = tf.while_loop(
         goes_on, step, state, shape_invariants=shapes, parallel_iterations=in_flight()
     )
     trouble = tf.where(tf.equal(trouble, OK) & (done < count), _UNFINISHED, trouble)

@@ -61,15 +61,22 @@ def read_hybrid(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Ten
     return call(_read, data, at, end, width, count, how=ON_HOST)
 
 
-def repeats(data: Tensor, at: Tensor, end: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether all values are one repeated, of a width up to 8, and which that is: a bool and an int32 scalar."""
-    head = tf.cast(tf.io.decode_raw(tf.strings.substr(data, at, 6), tf.uint8, fixed_length=8), tf.int32)
-    more = head >= 128
-    going = tf.math.cumprod(tf.cast(more, tf.int32), exclusive=True)
-    length = tf.reduce_sum(going)
-    number = tf.reduce_sum(SHL(AND(head[:4], 127) * going[:4], tf.constant([0, 7, 14, 21])))
-    ok = (length <= 4) & tf.equal(AND(number, 1), 0) & (SHR(number, 1) >= count) & (at + length < end)
-    return ok, tf.gather(head, tf.minimum(length, 7))
+def repeats(head: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether the first of several runs repeats one value, of a width up to 8, `count` times at least.
+
+    Args:
+      head: uint8 [n, 8], the first bytes of each.
+      count: int32 [n].
+
+    Returns:
+      bool [n], int32 [n], the values, and int32 [n], how many bytes each run takes.
+    """
+    head = tf.cast(head, tf.int32)
+    going = tf.math.cumprod(tf.cast(head >= 128, tf.int32), axis=1, exclusive=True)
+    length = tf.reduce_sum(going, axis=1)
+    number = tf.reduce_sum(SHL(AND(head[:, :4], 127) * going[:, :4], tf.constant([0, 7, 14, 21])), axis=1)
+    ok = (length <= 4) & tf.equal(AND(number, 1), 0) & (SHR(number, 1) >= count)
+    return ok, tf.gather(head, tf.minimum(length, 7), batch_dims=1), length + 1
 
 
 def _read(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -66,7 +66,9 @@ def read_levels(file: Tensor, page: Page, body: Tensor, definition: Tensor) -> L
         return found._replace(ok=found.ok & fits)
 
     def _hybrid(data: Tensor, at: Tensor, end: Tensor, behind: Tensor) -> Levels:
-        same, level = repeats(data, at, end, page.values)
+        head = tf.io.decode_raw(tf.strings.substr(data, at, 6), tf.uint8, fixed_length=8)
+        same, level, taken = (part[0] for part in repeats(head[None], page.values[None]))
+        same &= at + taken <= end
 
         def mixed() -> Levels:
             levels, ok = read_hybrid(data, at, end, width, page.values)

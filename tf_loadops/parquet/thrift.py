@@ -20,6 +20,8 @@ WINDOW = 8 << 10
 """Bytes of a struct that is read without compiling another program; page headers and small footers have fewer."""
 
 _LARGER = (512 << 10, 64 << 20)  # what longer structs are padded to, so that few shapes are compiled
+_PAGES = 256 << 10  # bytes of pages whose headers are read at once
+_A_PAGE = 16  # bytes of a page and its header, as few as there are
 _A_VALUE = 4  # bytes of a struct for which there is room for one value
 _DEPTH = 16  # of structs and lists in each other; Parquet's own have 9
 _STEP = 6  # bits of a path that a field id takes
@@ -80,6 +82,40 @@ def read_struct(data: Tensor) -> Tokens:
     Source: the Thrift compact protocol, doc/specs/thrift-compact-protocol.md of Apache Thrift.
     """
     return Tokens(*call(_read, data, how=ON_HOST))
+
+
+class Headers(NamedTuple):
+    """The headers of pages that lie whole in a window, up to the first that is malformed.
+
+    Attributes:
+      bytes: uint8, the window, and some zeros behind it.
+      start: int32 [pages], where in it a page begins, behind its header.
+      fields: int32 [pages, 6], of each PageHeader the type, the uncompressed and the compressed size, and of its
+        DataPageHeader the number of values, the encoding and that of the definition levels.
+    """
+
+    bytes: Tensor
+    start: Tensor
+    fields: Tensor
+
+
+def read_headers(file: Tensor, at: Tensor, end: Tensor) -> Headers:
+    """Reads the headers of pages that follow one another.
+
+    Args:
+      file: string scalar.
+      at: int32 scalar, where the first header begins.
+      end: int32 scalar, where the last page ends.
+
+    Returns:
+      The headers.
+    """
+    size = tf.minimum(_PAGES, end - at)
+    piece = tf.strings.substr(file, at, size)
+    padded = tf.ensure_shape(tf.io.decode_raw(piece, tf.uint8, fixed_length=_PAGES + _SPARE), [_PAGES + _SPARE])
+    found, count = program(_walk_pages, padded, size)
+    found = found[:count]
+    return Headers(padded, found[:, 0], found[:, 1:])
 
 
 def table(tokens: Tokens, row: Tensor, rows: Tensor, paths: Sequence[Sequence[int]]) -> Tensor:
@@ -144,8 +180,37 @@ class _State(NamedTuple):
 
 
 def _walk(data: Tensor, size: Tensor) -> tuple[Tensor, ...]:
-    last = tf.size(data) - 8
     most = (tf.size(data) - _SPARE) // _A_VALUE
+    found = tf.TensorArray(tf.int64, most, element_shape=[3])
+    end = _walk_struct(data, size, tf.constant(0), most, found)
+    return end.found.stack(), end.count, end.at, end.ok, end.watched
+
+
+def _walk_pages(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Where pages begin and what their headers say, int32 [most, 7], and the number of pages."""
+    most = tf.size(data) // _A_PAGE
+
+    def body(at: Tensor, count: Tensor, pages: Any, ok: Tensor) -> Any:
+        header = _walk_struct(data, size, at, _PAGES, None)
+        fields = header.watched[:6]
+        in_range = tf.reduce_all((fields >= -1) & (fields < 2**31))
+        fields = tf.cast(tf.where(in_range, fields, -1), tf.int32)
+        length = fields[2]
+        ok = header.ok & in_range & (length >= 0) & (length <= size - header.at)
+        pages = pages.write(count, tf.concat([header.at[None], fields], 0))
+        return header.at + tf.where(ok, length, 0), count + tf.where(ok, 1, 0), pages, ok
+
+    pages = tf.TensorArray(tf.int32, most, element_shape=[7])
+    state = (tf.constant(0), tf.constant(0), pages, tf.constant(True))
+    _, count, pages, _ = tf.while_loop(
+        lambda at, count, _, ok: ok & (at < size) & (count < most), body, state, parallel_iterations=1
+    )
+    return pages.stack(), count
+
+
+def _walk_struct(data: Tensor, size: Tensor, begin: Tensor, most: Any, found: Any) -> _State:
+    """Where the walk over a struct ends, after at most so many values, which are kept if there is an array for them."""
+    last = tf.size(data) - 8
     depths = tf.range(_DEPTH)[:, None]
     paths = tf.constant([path_of(*path) for path in WATCHED], tf.int64)
 
@@ -206,17 +271,17 @@ def _walk(data: Tensor, size: Tensor) -> tuple[Tensor, ...]:
             s.depth + tf.where(ends, -1, tf.where(opens, 1, 0)),
             frames,
             s.count + tf.where(ends, 0, 1),
-            s.found.write(s.count, tf.stack([path, value, tf.cast(content, tf.int64)])),
+            () if found is None else s.found.write(s.count, tf.stack([path, value, tf.cast(content, tf.int64)])),
             tf.where(tf.equal(paths, path) & ~ends, value, s.watched),
             ok,
         )
 
     root = tf.constant([[0, -1, 0, 0]] * _DEPTH, tf.int64)
-    found = tf.TensorArray(tf.int64, most, element_shape=[3])
     watched = tf.fill([len(WATCHED)], _c(-1))
-    state = (tf.constant(0), tf.constant(0), root, tf.constant(0), found, watched, tf.constant(True))
+    zero = tf.constant(0)
+    state = (begin, zero, root, zero, () if found is None else found, watched, tf.constant(True))
     end = _State(*tf.while_loop(lambda *s: goes_on(_State(*s)), lambda *s: tuple(step(_State(*s))), state))
-    return end.found.stack(), end.count, end.at, end.ok & (end.depth < 0) & (end.at <= size), end.watched
+    return end._replace(ok=end.ok & (end.depth < 0) & (end.at <= size))
 
 
 def _c(value: int) -> Tensor:
