@@ -61,40 +61,34 @@ def read_chunks(
     Returns:
       The chunks.
     """
-    tensors = (file, start, end, rows, codec, *column)
+    each = tf.stack([start, end, rows, codec, *column], axis=1)
     if tf.executing_eagerly():
-        found = _op_by_op(tensors, dtype)
+        found = _op_by_op(file, each, dtype)
         if found is not None:
             return found
-    return Chunks(*call(_read_all, *tensors, static=(dtype, _ALL), now=True))
+    return Chunks(*call(_read_all, file, each, static=(dtype,), now=True))
 
 
-def _op_by_op(tensors: tuple[Tensor, ...], dtype: str) -> Chunks | None:
+def _op_by_op(file: Tensor, each: Tensor, dtype: str) -> Chunks | None:
     """What an eager caller gets without a graph; nothing where it is worth one."""
-    file, *each = tensors
-    pages = int(tf.reduce_sum(1 + each[2] // _ROWS_OF_A_PAGE))
-    static = (dtype, _ALL)
-    if due(_read_all, static, _A_PAGE * pages):
+    pages = int(tf.reduce_sum(1 + each[:, 2] // _ROWS_OF_A_PAGE))
+    if due(_read_all, (dtype,), _A_PAGE * pages):
         return None
-    found = [Chunks(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))]
-    for i in range(int(tf.size(each[0]))):
-        chunk = Chunks(*_read_all(file, *(part[i : i + 1] for part in each), dtype, _FEW))
-        if int(chunk.troubles[0, 0]) == _UNFINISHED:
-            due(_read_all, static, math.inf)  # from now on there is a graph
+    found = [(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))]
+    for chunk in tf.unstack(each):
+        values, states, trouble = _read(file, chunk, dtype, _FEW)
+        if int(trouble[0]) == _UNFINISHED:
+            due(_read_all, (dtype,), math.inf)  # from now on there is a graph
             return None
-        found.append(chunk)
+        found.append((values, states, trouble[None]))
     return Chunks(*(tf.concat(parts, 0) for parts in zip(*found, strict=True)))
 
 
-def _read_all(
-    file: Tensor, start: Tensor, end: Tensor, rows: Tensor, codec: Tensor, kind: Tensor, width: Tensor,
-    scale: Tensor, definition: Tensor, dtype: str, most: int,
-) -> tuple[Tensor, ...]:
-    each = tf.stack([start, end, rows, codec, kind, width, scale, definition], axis=1)
-    total = tf.size(start)
+def _read_all(file: Tensor, each: Tensor, dtype: str) -> tuple[Tensor, ...]:
+    total = tf.shape(each)[0]
 
     def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
-        value, state, trouble = call(_read, file, tf.gather(each, i), static=(dtype, most), how=ON_HOST)
+        value, state, trouble = call(_read, file, tf.gather(each, i), static=(dtype, _ALL), how=ON_HOST)
         return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
 
     arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
