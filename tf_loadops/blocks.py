@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_loadops.floats import to_float64
 from tf_loadops.schema import Schema
 from tf_loadops.table import Table
 
@@ -96,7 +97,9 @@ def to_matrix(blocks: Blocks, schema: Schema, names: Sequence[str], dtype: Any) 
     valid = [blocks.valid[g] for g in used]
     values = []
     for g, mask in zip(used, valid, strict=True):
-        value = tf.cast(blocks.values[g], dtype)
+        value = blocks.values[g]
+        widens = value.dtype == tf.float32 and tf.as_dtype(dtype) == tf.float64
+        value = to_float64(value) if widens else tf.cast(value, dtype)
         bare = without_stand_in(schema, groups[g])
         # A float can say "missing" where an integer or a bool could not.
         values.append(tf.where(mask | ~tf.constant(bare), value, np.nan) if any(bare) else value)

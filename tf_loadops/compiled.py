@@ -101,6 +101,17 @@ def program(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashab
         return _program(function, static, _xla)(*tensors)
 
 
+def always_graph(function: Any) -> Any:
+    """Keeps `tf.config.run_functions_eagerly` from turning a `tf.function` into Python, whose loops take for ever."""
+
+    def run(*tensors: Tensor) -> Any:
+        if tf.config.functions_run_eagerly():
+            return function.get_concrete_function(*tensors)(*tensors)
+        return function(*tensors)
+
+    return run
+
+
 def due(function: Callable[..., Any], static: tuple[Hashable, ...], cost: float) -> bool:
     """Notes what doing without a graph of `function` costs once more, and whether that now exceeds the graph's price.
 
@@ -162,7 +173,9 @@ def in_flight() -> int:
 
 @functools.lru_cache(maxsize=256)
 def _program(function: Callable[..., Any], static: tuple[Hashable, ...], compiled: bool) -> Any:
-    return tf.function(lambda *tensors: function(*tensors, *static), jit_compile=compiled or None, autograph=False)
+    return always_graph(
+        tf.function(lambda *tensors: function(*tensors, *static), jit_compile=compiled or None, autograph=False)
+    )
 
 
 @functools.lru_cache(maxsize=256)

@@ -692,7 +692,7 @@ def test_what_is_no_parquet_file(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "b.parquet"
     encrypted = "the file is encrypted, which is not read. Write it without encryption."
     cases = {
-        b"": "the file is empty, and no Parquet file.",
+        b"": "the file is empty, and no Parquet file. Check the path.",
         b"a,b\n1,2\n": "the file is no Parquet file: it does not begin with the bytes PAR1. Check the path.",
         good[:-1]: "the file begins as Parquet but does not end so." + DAMAGED,
         good[:40]: "the file begins as Parquet but does not end so." + DAMAGED,

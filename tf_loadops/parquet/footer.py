@@ -162,7 +162,7 @@ def _no_parquet(path: Tensor, size: Tensor, head: Tensor) -> Tensor:
     cut = tf.equal(head, "PAR1")
     reason = tf.where(
         tf.equal(size, 0),
-        "the file is empty, and no Parquet file.",
+        "the file is empty, and no Parquet file. Check the path.",
         tf.where(
             cut,
             "the file begins as Parquet but does not end so." + DAMAGED,

@@ -108,7 +108,7 @@ def _footer_bytes(path: str) -> tuple[bytes, str]:
         if _ENCRYPTED in (head, tail[4:]):
             return b"", _IS_ENCRYPTED
         if not size:
-            return b"", "the file is empty, and no Parquet file."
+            return b"", "the file is empty, and no Parquet file. Check the path."
         if head != _MAGIC:
             return b"", "the file is no Parquet file: it does not begin with the bytes PAR1. Check the path."
         if size < 12 or not tail.endswith(_MAGIC):

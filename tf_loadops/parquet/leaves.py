@@ -43,6 +43,7 @@ _DECIMAL, _DATE, _TIME, _TIMESTAMP, _INTEGER, _FLOAT16 = 5, 6, 7, 8, 10, 15  # o
 _OLD_DECIMAL = 5  # of ConvertedType
 _OLD_UNITS = {6: 1, 7: 2, 8: 3, 9: 2, 10: 3}
 _REPEATED, _REQUIRED = 2, 0
+_DEEPEST = 64  # groups in one another, so that a hostile schema's names stay short
 
 
 class Leaves(NamedTuple):
@@ -92,13 +93,22 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     parent, ok = _parents(tf.where(is_leaf, 0, tf.maximum(children, 0)))
     names = _names(tokens, data)
     ok &= tf.equal(tf.size(names), rows) & tf.reduce_all(~is_leaf | (children <= 0))
+    sizes = tf.constant([path_of(*_ELEMENT, 2), path_of(*_ELEMENT, 7), path_of(*_ELEMENT, 10, 5, 1)], tf.int64)
+    is_size = tf.reduce_any(tf.equal(tokens.path[:, None], sizes), axis=1)
+    ok &= tf.reduce_all(~is_size | (tokens.value >= 0))
 
     def malformed() -> Tensor:
         said = "its schema is malformed, or has more than 2 ** 15 columns and groups. Write it with fewer columns."
         return tf.strings.join([path, ": ", said])
 
     parent, names = gate(ok, malformed, (parent, names))
-    names, definition, repetition = _inherited(names, repeated, parent)
+    names, definition, repetition, deep = _inherited(names, repeated, parent)
+
+    def too_deep() -> Tensor:
+        said = f": groups of its schema lie more than {_DEEPEST} deep in one another. Write it with fewer."
+        return tf.strings.join([path, said])
+
+    names = gate(~deep, too_deep, names)
     logical = member(tokens, row, rows, (*_ELEMENT, 10))
     units = [member(tokens, row, rows, (*_ELEMENT, 10, i, 2)) + 1 for i in (_TIME, _TIMESTAMP)]
     # A logical type counts before the converted type, which older readers need.
@@ -115,8 +125,11 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     meaning = tf.where(is_decimal, 1, tf.where(unsigned, 2, tf.where(half, 3, 0)))
     plain, final = rows_of[:, 0], tf.gather(rows_of, meaning, batch_dims=1)
     unit = tf.where(tf.equal(plain, INT96), UNIT_NAMES.index("ns"), unit)
+    # Without a length there are no values of a fixed one, nor are there decimals of no bytes.
+    fixed = tf.equal(plain, FIXED) & ~tf.equal(final, HALF)
+    final = tf.where(fixed & (length < tf.where(is_decimal, 1, 0)), -1, final)
     width = _lookup(dict(enumerate(WIDTHS)), final)
-    width = tf.where(tf.equal(plain, FIXED) & ~tf.equal(final, HALF), length, width)
+    width = tf.where(fixed, tf.maximum(length, 0), width)
     scale = tf.where(tf.equal(logical, _DECIMAL), scale, old_scale)
     kept = tf.where(is_leaf)[:, 0]
     numbers = tf.stack([final, width, tf.maximum(scale, 0), unit, definition, repetition])
@@ -148,20 +161,26 @@ def _names(tokens: Tokens, data: Tensor) -> Tensor:
     return to_strings(tf.gather(tf.io.decode_raw(data, tf.uint8), positions), length)
 
 
-def _inherited(names: Tensor, repeated: Tensor, parent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What elements have together with the groups around them: names, definition and repetition levels."""
+def _inherited(names: Tensor, repeated: Tensor, parent: Tensor) -> tuple[Tensor, ...]:
+    """What elements have together with the groups around them: names, definition and repetition levels.
+
+    The last result says whether groups lie too deep in one another for that.
+    """
     below_root = tf.range(tf.size(parent)) > 0
     counts = tf.stack([tf.not_equal(repeated, _REQUIRED), tf.equal(repeated, _REPEATED)], 1)
     own = tf.cast(counts & below_root[:, None], tf.int32)
 
-    def up(name: Tensor, levels: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def up(i: Tensor, name: Tensor, levels: Tensor, at: Tensor) -> tuple[Tensor, ...]:
         longer = tf.strings.join([tf.gather(names, at), name], ".")
-        return tf.where(at > 0, longer, name), levels + tf.gather(own, at), tf.gather(parent, at)
+        return i + 1, tf.where(at > 0, longer, name), levels + tf.gather(own, at), tf.gather(parent, at)
+
+    def goes_on(i: Tensor, name: Tensor, levels: Tensor, at: Tensor) -> Tensor:
+        return (i < _DEEPEST) & tf.reduce_any(at > 0)
 
     many = tf.TensorShape([None])
-    shapes = (many, tf.TensorShape([None, 2]), many)
-    name, levels, _ = tf.while_loop(lambda *state: tf.reduce_any(state[-1] > 0), up, (names, own, parent), shapes)
-    return name, levels[:, 0], levels[:, 1]
+    shapes = (tf.TensorShape([]), many, tf.TensorShape([None, 2]), many)
+    _, name, levels, at = tf.while_loop(goes_on, up, (tf.constant(0), names, own, parent), shapes)
+    return name, levels[:, 0], levels[:, 1], tf.reduce_any(at > 0)
 
 
 def _lookup(values: dict[int, int], key: Tensor, otherwise: int = 0) -> Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.swar import SHR
 from tf_loadops.csv.exact import exact_float
-from tf_loadops.floats import to_float32
+from tf_loadops.floats import to_float32, to_float64
 from tf_loadops.parquet import leaves as k
 
 Tensor = Any
@@ -27,7 +27,8 @@ def to_numbers(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor, dtype: s
     """Reads values of fixed width.
 
     Integers become float32 rounded to nearest, and float64 and bools exactly or not at all; floats become integers
-    exactly or not at all; a float64 beyond float32's range has no place in it. Decimals are the nearest float64.
+    exactly or not at all, and so do decimals; a float64 beyond float32's range has no place in it. Decimals become the
+    nearest float64, and that the nearest float32.
 
     Args:
       raw: uint8 [n * width], the values one after another; a bool is a byte, a decimal of many digits big-endian.
@@ -49,15 +50,23 @@ def to_numbers(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor, dtype: s
     def reals() -> tuple[Tensor, Tensor]:
         return _FROM_FLOATS[dtype](_reals(raw, kind, width, scale))
 
+    def decimal_integers() -> tuple[Tensor, Tensor]:
+        values, bad = _decimal_integers(_unscaled(raw, kind, width), scale)
+        result, wrong = _FROM_INTEGERS[dtype](values)
+        return result, wrong | bad
+
     def same() -> tuple[Tensor, Tensor]:
         values = _as(raw, tf.float32)
         return values, _none(values)
 
-    # float32 need not go by way of float64.
-    ways = [integers, reals, same] if dtype == "float32" else [integers, reals]
+    ways = [integers, reals]
     of_kind = [0 if i < k.FLOAT else 1 for i in range(k.TEXT)]
     if dtype == "float32":
+        ways.append(same)
         of_kind[k.FLOAT] = 2
+    if dtype in ("int32", "int64"):
+        ways.append(decimal_integers)
+        of_kind[k.DECIMAL32 :] = [2] * 3
     values, bad = tf.switch_case(tf.gather(tf.constant(of_kind), kind), ways)
     return tf.ensure_shape(values, [None]), tf.ensure_shape(bad, [None])
 
@@ -87,12 +96,12 @@ def _integers(raw: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
 def _reals(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor) -> Tensor:
     """Values of a kind of float, or decimals: float64."""
     ways = {
-        k.FLOAT: lambda: tf.cast(_as(raw, tf.float32), tf.float64),
+        k.FLOAT: lambda: to_float64(_as(raw, tf.float32)),
         k.DOUBLE: lambda: _as(raw, tf.float64),
         k.HALF: lambda: tf.cast(_as(raw, tf.half), tf.float64),
     }
     decimals = len(ways)
-    branches = [ways[k.FLOAT + i] for i in range(decimals)] + [lambda: _decimals(raw, kind, width, scale)]
+    branches = [ways[k.FLOAT + i] for i in range(decimals)] + [lambda: _decimals(_unscaled(raw, kind, width), scale)]
     return tf.ensure_shape(tf.switch_case(tf.minimum(kind - k.FLOAT, decimals), branches), [None])
 
 
@@ -131,7 +140,9 @@ def _floats_to_float32(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _floats_to_integers(values: Tensor, low: float, high: float, dtype: Any) -> tuple[Tensor, Tensor]:
-    ok = (values >= low) & (values < high) & tf.equal(values, tf.floor(values))
+    size = tf.bitcast(values, tf.int64) & (2**63 - 1)
+    subnormal = (size > 0) & (size < 1 << 52)  # to comparisons they are zeros
+    ok = (values >= low) & (values < high) & tf.equal(values, tf.floor(values)) & ~subnormal
     return tf.cast(tf.where(ok, values, 0.0), dtype), ~ok
 
 
@@ -166,17 +177,62 @@ def _int96(raw: Tensor) -> tuple[Tensor, Tensor]:
     return tf.where(fits, days, 0) * _DAY + tf.where(fits, of_day, 0), ~fits
 
 
-def _decimals(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor) -> Tensor:
-    """Decimals as the nearest float64: by one division where both numbers are exact, else by their digits."""
-    narrow, wide = (lambda: tf.cast(_as(raw, tf.int32), tf.int64)), (lambda: _as(raw, tf.int64))
+def _unscaled(raw: Tensor, kind: Tensor, width: Tensor) -> Tensor:
+    """A kind of decimals without their points, as integers of 128 bits: int64 [n, 2], low first."""
 
-    def split(low: Tensor) -> Tensor:
-        return tf.stack([low, SHR(low, tf.constant(63, tf.int64))], 1)
+    def widened(low: Tensor) -> Tensor:
+        return tf.stack([low, _sign(low)], 1)
 
-    ways = [lambda: split(narrow()), lambda: split(wide()), lambda: _halves(tf.reshape(raw, [-1, width]))]
-    halves = tf.ensure_shape(tf.switch_case(kind - k.DECIMAL32, ways), [None, 2])
+    ways = [
+        lambda: widened(tf.cast(_as(raw, tf.int32), tf.int64)),
+        lambda: widened(_as(raw, tf.int64)),
+        lambda: _halves(tf.reshape(raw, [-1, width])),
+    ]
+    return tf.ensure_shape(tf.switch_case(kind - k.DECIMAL32, ways), [None, 2])
+
+
+def _sign(low: Tensor) -> Tensor:
+    """What stands above 64 bits of an integer that has no more."""
+    return SHR(low, tf.constant(63, tf.int64))
+
+
+def _decimal_integers(halves: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Decimals as int64, and which of them are none."""
     low = halves[:, 0]
-    small = tf.equal(halves[:, 1], SHR(low, tf.constant(63, tf.int64)))
+    power = tf.gather(tf.constant([10**i for i in range(19)], tf.int64), tf.minimum(scale, 18))
+
+    def divided() -> tuple[Tensor, Tensor]:
+        whole = low // power
+        return whole, tf.not_equal(whole * power, low)
+
+    def parsed() -> tuple[Tensor, Tensor]:
+        negative = halves[:, 1] < 0
+        text = tf.strings.regex_replace(_digits(halves), "^-", "")
+        end = tf.maximum(tf.strings.length(text) - scale, 0)
+        rest = tf.strings.substr(text, end, tf.strings.length(text) - end)
+        # Two pieces of digits, neither of them beyond int64.
+        middle = tf.maximum(end - 9, 0)
+        head, tail = tf.strings.substr(text, tf.zeros_like(end), middle), tf.strings.substr(text, middle, end - middle)
+        short = end <= 19
+        high, low = (_number(tf.where(short, part, "")) for part in (head, tail))
+        last = tf.where(negative, tf.constant(854775808, tf.int64), tf.constant(854775807, tf.int64))
+        ok = short & ((high < 9223372036) | (tf.equal(high, 9223372036) & (low <= last)))
+        ok &= tf.strings.regex_full_match(rest, "0*")
+        high, low = (tf.where(ok, part, 0) for part in (high, low))
+        return tf.where(negative, -high * 10**9 - low, high * 10**9 + low), ~ok
+
+    small = tf.reduce_all(tf.equal(halves[:, 1], _sign(low))) & (scale <= 18)
+    return tf.cond(small, divided, parsed)
+
+
+def _number(digits: Tensor) -> Tensor:
+    return tf.strings.to_number(tf.strings.join(["0", digits]), tf.int64)
+
+
+def _decimals(halves: Tensor, scale: Tensor) -> Tensor:
+    """Decimals as the nearest float64: by one division where both numbers are exact, else by their digits."""
+    low = halves[:, 0]
+    small = tf.equal(halves[:, 1], _sign(low))
     exact = tf.reduce_all(small & (low <= _EXACT) & (low >= -_EXACT))
     power = tf.gather(tf.constant(_POWERS, tf.float64), tf.minimum(scale, len(_POWERS) - 1))
 

@@ -12,7 +12,7 @@ from tf_loadops.parquet.thrift import WATCHED, WINDOW, read_struct
 Tensor = Any
 
 DATA, INDEX, DICTIONARY, DATA_V2 = range(4)  # PageType
-_LONGEST = 16 << 20  # bytes of a header
+_LONGEST = 256 << 10  # bytes of a header
 # For each PageType, which of `WATCHED` is the number of values, the encoding, and so on in the order of `Page`. Behind
 # the watched ones stand -1, 0 and 1.
 _NONE, _ZERO, _ONE = range(len(WATCHED), len(WATCHED) + 3)

@@ -166,7 +166,8 @@ def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: 
     way = tf.where(tf.equal(encoding, SPLIT) & ~is_bool & ~is_varying, 4, way)
     # Decimals as byte arrays in DELTA encodings, which nobody seems to write, would make the first call of all longer.
     raw, ok = tf.switch_case(way, ways)
-    width = tf.where(tf.equal(way, 5), WIDEST_DECIMAL, width)
+    # Of values that could not be read there are none, of any width.
+    width = tf.where(ok, tf.where(tf.equal(way, 5), WIDEST_DECIMAL, width), 1)
     raw = tf.ensure_shape(raw, [None])[: tf.where(ok, tf.size(raw), 0)]
     values, bad = to_numbers(raw, tf.maximum(kind, 0), width, column.scale, dtype)
     return Values(values, bad, ok)

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla as tfxla
 
-from tf_loadops.compiled import xla
+from tf_loadops.compiled import always_graph, xla
 
 Tensor = Any
 
@@ -54,7 +54,7 @@ def program(build: Callable[..., Callable[..., Any]], *static: Hashable) -> Call
 
 @functools.lru_cache(maxsize=64)
 def _program(build: Callable[..., Callable[..., Any]], static: tuple[Hashable, ...], compiled: bool) -> Any:
-    return tf.function(build(*static), jit_compile=compiled or None, autograph=False)
+    return always_graph(tf.function(build(*static), jit_compile=compiled or None, autograph=False))
 
 
 def get(buffer: Tensor, at: Tensor, size: int) -> Tensor:
