@@ -51,7 +51,7 @@ class Values(NamedTuple):
     Attributes:
       values: [n] of a dtype.
       bad: bool [n], which of them the dtype does not have.
-      ok: bool scalar, whether they could be read at all.
+      ok: bool scalar, whether they could be read at all; if not there are none, and what follows has to bear that.
     """
 
     values: Tensor
