@@ -56,7 +56,7 @@ def refuse_unless(ok: Tensor, message: Callable[[], Tensor]) -> Tensor:
       >>> bool(refuse_unless(tf.constant(True), lambda: tf.constant("never built")))
       True
     """
-    return tf.cond(ok, lambda: ok, lambda: call(_stop, message(), how=ON_HOST))
+    return tf.cond(ok, lambda: ok, lambda: call(_stop, tf.convert_to_tensor(message()), how=ON_HOST))
 
 
 def _stop(message: Tensor) -> Tensor:
