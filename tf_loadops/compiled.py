@@ -151,18 +151,19 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
 
     Its optimiser takes longer than most reads, again in every iterator of a dataset, and finds little here to improve.
     """
+    if tf.executing_eagerly():
+        return graph(*tensors)
     given = [*tensors, *graph.captured_inputs]
     kinds = [tensor.dtype for tensor in graph.outputs]
-    if how == ON_HOST and not tf.executing_eagerly():
+    if how == ON_HOST:
         # For each call TensorFlow looks through all functions that might be called in turn, again and again, to find
         # devices for them. It does not for the branches of a case, which run where the case does.
         with tf.device("CPU:0"):
             outputs = tf.raw_ops.Case(branch_index=0, input=given, Tout=kinds, branches=[graph])
     else:
         outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
-    if not tf.executing_eagerly():
-        for output, known in zip(outputs, graph.outputs, strict=True):
-            output.set_shape(known.shape)
+    for output, known in zip(outputs, graph.outputs, strict=True):
+        output.set_shape(known.shape)
     return tf.nest.pack_sequence_as(graph.structured_outputs, outputs, expand_composites=True)
 
 
