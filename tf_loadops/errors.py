@@ -14,8 +14,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.compiled import ON_HOST, call
-
 Tensor = Any
 
 # What `StringToNumber` says before the text it was given, and what TensorFlow adds behind it.
@@ -56,16 +54,15 @@ def refuse_unless(ok: Tensor, message: Callable[[], Tensor]) -> Tensor:
       >>> bool(refuse_unless(tf.constant(True), lambda: tf.constant("never built")))
       True
     """
-    return tf.cond(ok, lambda: ok, lambda: call(_stop, tf.convert_to_tensor(message()), how=ON_HOST))
+    def stop() -> Tensor:
+        # Python could not even raise an error whose text is not UTF-8, and a path may be any bytes.
+        text = utf8(message())
+        number = tf.strings.to_number(text, name="refused")  # fails on any text that is no number
+        # Never true, but nothing that the graph's optimiser could know without the number.
+        with tf.control_dependencies([tf.debugging.Assert(tf.equal(number, number + 1.0), [text])]):
+            return tf.constant(False)
 
-
-def _stop(message: Tensor) -> Tensor:
-    # Python could not even raise an error whose text is not UTF-8, and a path may be any bytes.
-    text = utf8(message)
-    number = tf.strings.to_number(text, name="refused")  # fails on any text that is no number
-    # Never true, but nothing that the graph's optimiser could know without the number.
-    with tf.control_dependencies([tf.debugging.Assert(tf.equal(number, number + 1.0), [text])]):
-        return tf.constant(False)
+    return tf.cond(ok, lambda: tf.constant(True), stop)
 
 
 def gate(ok: Tensor, message: Callable[[], Tensor], value: Tensor) -> Tensor:

@@ -159,7 +159,7 @@ def _check_pages(file: Tensor, footer: Footer, plan: Plan, schema: Schema, path:
         start = plan.start[g, c]
         walk = call(
             _walk, file, start, start + size[g, c], plan.rows[g], plan.codec[g, c], plan.column.kind[c],
-            plan.column.width[c], plan.column.definition[c], how=ON_HOST,
+            plan.column.width[c], plan.column.definition[c], now=True, how=ON_HOST,
         )
         return i + 1, found.write(i, tf.stack([*walk, g, c]))
 
