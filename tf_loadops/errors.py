@@ -54,6 +54,7 @@ def refuse_unless(ok: Tensor, message: Callable[[], Tensor]) -> Tensor:
       >>> bool(refuse_unless(tf.constant(True), lambda: tf.constant("never built")))
       True
     """
+
     def stop() -> Tensor:
         # Python could not even raise an error whose text is not UTF-8, and a path may be any bytes.
         text = utf8(message())
