@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import threading
@@ -23,7 +24,8 @@ OPTIMISED = "optimised"
 AS_WRITTEN = "as written"
 """Kept from TensorFlow's optimiser, which takes longer than most reads."""
 ON_HOST = "on the host"
-"""As written, all of it on the processor, and its loops one round after another: the cheapest to set up."""
+"""As written, all of it on the processor, and its loops one round after another: the cheapest to set up. The first
+tensor must be a string scalar, or of a size that no graph knows."""
 
 # Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
 # to a function when it first runs.
@@ -79,7 +81,8 @@ def call(
       What the function returns.
     """
     if tf.executing_eagerly() and not (now or due(function, static, A_CALL)):
-        return function(*tensors, *static)
+        with _place(how):
+            return function(*tensors, *static)
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
     with _building:  # or threads that come here together would all build it
         graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal
@@ -152,19 +155,30 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
     Its optimiser takes longer than most reads, again in every iterator of a dataset, and finds little here to improve.
     """
     if tf.executing_eagerly():
-        return graph(*tensors)
+        with _place(how):
+            return graph(*tensors)
     given = [*tensors, *graph.captured_inputs]
     kinds = [tensor.dtype for tensor in graph.outputs]
     if how == ON_HOST:
         # For each call TensorFlow looks through all functions that might be called in turn, again and again, to find
-        # devices for them. It does not for the branches of a case, which run where the case does.
-        with tf.device("CPU:0"):
-            outputs = tf.raw_ops.Case(branch_index=0, input=given, Tout=kinds, branches=[graph])
+        # devices for them. It does not for the branches of a case, which run where the case does; any index beyond the
+        # last branch means that one. Were the index known, the optimiser would put the branch in place of the case, and
+        # what needs no input there would run even where the case stands in a branch that is not taken.
+        first = given[0]
+        text = first.dtype == tf.string and first.shape.rank == 0
+        index = tf.strings.length(first) if text else tf.size(first)
+        with _place(how):
+            outputs = tf.raw_ops.Case(branch_index=index, input=given, Tout=kinds, branches=[graph])
     else:
         outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
     for output, known in zip(outputs, graph.outputs, strict=True):
         output.set_shape(known.shape)
     return tf.nest.pack_sequence_as(graph.structured_outputs, outputs, expand_composites=True)
+
+
+def _place(how: str) -> Any:
+    """Where it runs."""
+    return tf.device("CPU:0") if how == ON_HOST else contextlib.nullcontext()
 
 
 def in_flight() -> int:

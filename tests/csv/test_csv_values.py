@@ -15,7 +15,7 @@ from reading import columns, counts, rows
 
 import tf_loadops as tlo
 
-EXAMPLES = settings(max_examples=60)
+EXAMPLES = settings(max_examples=150)
 LINES = {"header": False, "on_bad_row": "null", "allow_empty": True}
 FLOATS = tlo.Schema([tlo.Column("wide", "float64"), tlo.Column("narrow", "float32")])
 INTEGERS = tlo.Schema([tlo.Column("wide", "int64"), tlo.Column("narrow", "int32")])

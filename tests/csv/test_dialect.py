@@ -15,7 +15,7 @@ from reading import by_csv, columns, counts, rows
 
 import tf_loadops as tlo
 
-EXAMPLES = settings(max_examples=60)
+EXAMPLES = settings(max_examples=150)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,14 +57,14 @@ def outcome(text: str, schema: tlo.Schema, engine: str, **kwargs: object) -> obj
     return columns, validity, {name: int(value) for name, value in table.counts.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(_row, min_size=1, max_size=6), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_tables_are_the_same_where_the_numeric_engine_reads(rows, end, ended):
     text = end.join(["f,d,i,l,b", *map(",".join, rows)]) + (end if ended else "")
     assert outcome(text, SCHEMA, "numeric") == outcome(text, SCHEMA, "general")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.lists(_odd | _plain, min_size=1, max_size=5), max_size=4),
     st.sampled_from(["\n", "\r\n", "\n\n", "\r", "\n\"", "\x00\n"]),

@@ -76,7 +76,8 @@ def _op_by_op(file: Tensor, each: Tensor, dtype: str) -> Chunks | None:
         return None
     found = [(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))]
     for chunk in tf.unstack(each):
-        values, states, trouble = _read(file, chunk, dtype, _FEW)
+        with tf.device("CPU:0"):  # as in a graph
+            values, states, trouble = _read(file, chunk, dtype, _FEW)
         if int(trouble[0]) == _UNFINISHED:
             due(_read_all, (dtype,), math.inf)  # from now on there is a graph
             return None

@@ -1,0 +1,85 @@
+"""How parts of a graph are called: where they run, and that they run only where they are asked for."""
+
+import pathlib
+
+import pytest
+import tensorflow as tf
+
+from tf_loadops.compiled import AS_WRITTEN, ON_HOST, OPTIMISED, always_graph, call
+
+
+def _fails(text):
+    """Fails whenever it runs on a text that is no number."""
+    number = tf.strings.to_number(text)
+    with tf.control_dependencies([tf.debugging.Assert(tf.equal(number, number + 1.0), [text])]):
+        return tf.constant(False)
+
+
+def _twice(text):
+    return tf.strings.join([text, text])
+
+
+def _careful(text, how):
+    fine = text != ""
+    with tf.control_dependencies([tf.cond(fine, lambda: fine, lambda: call(_fails, tf.constant("no number"), how=how))]):
+        return tf.strings.length(text)
+
+
+def function_of(inner, outer):
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+    def function(text):
+        return {"length": call(_careful, text, static=(inner,), now=True, how=outer)}
+
+    return function
+
+
+@pytest.mark.parametrize("outer", [OPTIMISED, AS_WRITTEN, ON_HOST])
+@pytest.mark.parametrize("inner", [AS_WRITTEN, ON_HOST])
+def test_what_is_called_in_a_branch_runs_only_there(inner, outer, tmp_path: pathlib.Path):
+    module = tf.Module()
+    module.function = function_of(inner, outer)
+    tf.saved_model.save(module, tmp_path, signatures=module.function.get_concrete_function())
+    loaded = tf.saved_model.load(tmp_path).signatures["serving_default"]
+    for function in (module.function, lambda text: loaded(text=text)):
+        assert int(function(tf.constant("abc"))["length"]) == 3
+        with pytest.raises(tf.errors.InvalidArgumentError, match="no number"):
+            function(tf.constant(""))
+
+
+@pytest.mark.parametrize("how", [OPTIMISED, AS_WRITTEN, ON_HOST])
+def test_a_part_is_the_same_in_every_way(how):
+    graph = tf.function(lambda text: call(_twice, text, how=how), autograph=False)
+    for text in ("ab", ""):  # the length of the first tensor means nothing
+        for twice in (call(_twice, tf.constant(text), how=how), call(_twice, tf.constant(text), now=True, how=how),
+                      graph(tf.constant(text))):  # fmt: skip
+            assert twice.numpy().decode() == 2 * text
+
+
+def test_a_part_of_vectors_on_the_host():
+    graph = tf.function(lambda texts: call(_twice, texts, how=ON_HOST), autograph=False)
+    for texts in ([], [b"a", b"b"]):
+        assert graph(tf.constant(texts, tf.string)).numpy().tolist() == [text * 2 for text in texts]
+
+
+def test_what_is_on_the_host_is_a_case_there():
+    graph = tf.function(lambda text: call(_twice, text, how=ON_HOST), autograph=False)
+    (case,) = [op for op in graph.get_concrete_function(tf.TensorSpec([], tf.string)).graph.get_operations()
+               if op.type == "Case"]  # fmt: skip
+    assert case.device.endswith("CPU:0")
+    assert case.inputs[0].op.type == "StringLength"
+
+
+def test_a_loop_stays_a_graph_where_functions_are_run_eagerly():
+    traced = []
+
+    def count(most):
+        traced.append(tf.executing_eagerly())
+        return tf.while_loop(lambda i: i < most, lambda i: [i + 1], [0])[0]
+
+    counted = always_graph(tf.function(count, autograph=False))
+    tf.config.run_functions_eagerly(True)
+    try:
+        assert int(counted(tf.constant(5))) == 5
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert traced == [False]
