@@ -21,7 +21,8 @@ def _twice(text):
 
 def _careful(text, how):
     fine = text != ""
-    with tf.control_dependencies([tf.cond(fine, lambda: fine, lambda: call(_fails, tf.constant("no number"), how=how))]):
+    checked = tf.cond(fine, lambda: fine, lambda: call(_fails, tf.constant("no number"), how=how))
+    with tf.control_dependencies([checked]):
         return tf.strings.length(text)
 
 

@@ -181,6 +181,12 @@ def _place(how: str) -> Any:
     return tf.device("CPU:0") if how == ON_HOST else contextlib.nullcontext()
 
 
+def looked_at(*arrays: Any) -> None:
+    """Says that TensorArrays are used: TensorFlow warns of eager ones that are not, as where something is refused."""
+    for array in arrays:
+        array.dtype  # noqa: B018
+
+
 def in_flight() -> int:
     """How many rounds of a loop run at once: twice the processors, so that one computes where another waits."""
     return 2 * max(2, os.cpu_count() or 2)

@@ -19,7 +19,7 @@ from tf_loadops.parquet import leaves
 from tf_loadops.parquet.small_pages import read_small_pages
 from tf_loadops.parquet.values import Column
 
-from .handmade import BOOLEAN, DOUBLE, INT32, INT96, OPTIONAL, Chunk, data_page, dictionary_page
+from .handmade import BOOLEAN, BYTE_ARRAY, DOUBLE, INT32, INT96, OPTIONAL, Chunk, data_page, dictionary_page
 from .test_read_parquet import DAMAGED, NO_SUCH_PLACE, UNREADABLE, column, made, refused, same
 
 MANY = 40  # pages; those before the 24th are read one by one anyway
@@ -193,3 +193,22 @@ def test_float32_keeps_every_bit(tmp_path: pathlib.Path) -> None:
     pq.write_table(table, file, data_page_size=1, write_batch_size=2, use_dictionary=False, compression="none")
     got = tlo.read_parquet(file, tlo.Schema([tlo.Column("a", "float32")])).columns["a"].numpy()
     assert got.view(np.int32).tolist() == np.array(values, np.float32).view(np.int32).tolist()
+
+
+EMPTY = data_page(b"", 0)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "text"])
+def test_empty_pages(kind: str, tmp_path: pathlib.Path) -> None:
+    """Some are read over; a file of nothing else would keep a reader busy for hours."""
+    page, dtype, physical = (ints(7), "int32", INT32) if kind == "numbers" else (
+        data_page(b"\x01\x00\x00\x00x", 1), "string", BYTE_ARRAY
+    )  # fmt: skip
+    value = 7 if kind == "numbers" else b"x"
+    few = made(tmp_path, Chunk(physical, (EMPTY * 1000 + page) * 2, 2))
+    assert column(few, dtype) == [value, value]
+    many = made(tmp_path, Chunk(physical, EMPTY * 20_000 + page, 1))
+    assert refused(many, tlo.Column("a", dtype)) == (
+        "FILE: row group 0, column 'a', page 1000: more than 1,000 pages that follow one another hold no value."
+        + DAMAGED
+    )

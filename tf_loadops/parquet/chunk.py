@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.compiled import ON_HOST, call, due, in_flight
+from tf_loadops.compiled import ON_HOST, call, due, in_flight, looked_at
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
@@ -17,7 +17,7 @@ from tf_loadops.parquet.values import ENCODINGS, PLAIN, UNKNOWN, Column, Values,
 Tensor = Any
 
 # What is wrong with a chunk.
-OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT = range(7)
+OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT, ALL_EMPTY = range(8)
 _UNFINISHED = -1  # more pages than were asked for
 # What a row has.
 PRESENT, MISSING, OUT_OF_RANGE = range(3)
@@ -27,6 +27,7 @@ _A_PAGE = 0.02
 _ROWS_OF_A_PAGE = 20_000  # as most writers have it
 _FEW = 20  # pages of a column chunk that are read op by op; before, there is no telling how many there are
 _ALL = 2**31 - 1
+_EMPTY = 1000  # pages one behind another that may be without a value; a hostile file has one for every few bytes
 
 
 class Chunks(NamedTuple):
@@ -116,7 +117,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
     def step(
         i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, hope: Tensor,
-        parts: Tensor, values: Any, states: Any,
+        empty: Tensor, parts: Tensor, values: Any, states: Any,
     ) -> Any:
         page = read_page(file, at, end)
         is_data = tf.equal(page.type, DATA) | tf.equal(page.type, DATA_V2)
@@ -158,20 +159,22 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         part, state, *read, found, taken, behind, rows = tf.switch_case(way, ways)
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
+        empty = tf.where(rows > 0, 0, empty + 1)
+        found = tf.where(tf.equal(found, OK) & (empty > _EMPTY), ALL_EMPTY, found)
         return (
-            i + taken, behind, done + rows, dictionary, found, page.encoding, hope & ((taken > 1) | ~small), parts + 1,
-            values.write(parts, part), states.write(parts, state),
+            i + taken, behind, done + rows, dictionary, found, page.encoding, hope & ((taken > 1) | ~small), empty,
+            parts + 1, values.write(parts, part), states.write(parts, state),
         )
 
-    zero = tf.constant(0)
-    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, tf.constant(True), zero, *_arrays(dtype, 0))
+    zero, hope = tf.constant(0), tf.constant(True)
+    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, hope, zero, zero, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
-    shapes = (one, one, one, Values(many, many, one), one, one, one, one, *[tf.TensorShape(None)] * 2)
+    shapes = (one, one, one, Values(many, many, one), one, one, one, one, one, *[tf.TensorShape(None)] * 2)
     pages, _, done, _, trouble, encoding, *_, values, states = tf.while_loop(
         goes_on, step, state, shape_invariants=shapes, parallel_iterations=in_flight()
     )
     trouble = tf.where(tf.equal(trouble, OK) & (done < count), _UNFINISHED, trouble)
-    _ = values.dtype, states.dtype  # TensorFlow warns of eager arrays that nobody looks at, as where there is trouble
+    looked_at(values, states)
 
     def joined() -> tuple[Tensor, Tensor]:
         return tf.ensure_shape(values.concat(), [None]), tf.ensure_shape(states.concat(), [None])

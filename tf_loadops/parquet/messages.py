@@ -58,6 +58,7 @@ def bad_chunk(
         ),
         (_join("the page's encoding is ", name, ", which is not read."), " Write the file with another encoding."),
         ("the pages hold another number of values than the footer says.", DAMAGED),
+        ("more than 1,000 pages that follow one another hold no value.", DAMAGED),
     ]
     said = tf.stack([_join(*reason) for reason in reasons])
     return _join(_where(path, plan, schema, group, column), ", page ", _text(page), ": ", tf.gather(said, trouble))
