@@ -110,6 +110,14 @@ def to_matrix(blocks: Blocks, schema: Schema, names: Sequence[str], dtype: Any) 
     return x, mask
 
 
+def to_example(
+    blocks: Blocks, schema: Schema, features: Sequence[str], label: str | None, dtype: Any
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """A matrix of the features, where it is valid, and the column of the label, if there is one."""
+    matrix, valid = to_matrix(blocks, schema, features, dtype)
+    return matrix, valid, None if label is None else to_table(blocks, schema).columns[label]
+
+
 def concatenated(paths: Tensor, schema: Schema, read: Callable[[Tensor], Blocks]) -> Blocks:
     """Reads one source after another and puts their rows together.
 

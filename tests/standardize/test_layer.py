@@ -181,8 +181,8 @@ def test_nothing_is_standardized_without_statistics():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"mode": "batch"}, "Expected one of 'call', 'adapted', 'running'. Received: mode='batch'."),
-        ({"missing": "drop"}, "Expected one of 'mean', 'keep'. Received: missing='drop'."),
+        ({"mode": "batch"}, "Expected one of call, adapted, running. Received: mode='batch'."),
+        ({"missing": "drop"}, "Expected one of mean, keep. Received: missing='drop'."),
         ({"ddof": -1}, "ddof is a number that is not negative. Received: ddof=-1."),
         (
             {"half_life": 5},

@@ -81,7 +81,7 @@ def test_refusals():
     m = Moments.of(X)
     with pytest.raises(LoadError) as refused:
         standardize(X, m, missing="drop")
-    assert str(refused.value) == "Expected one of 'mean', 'keep'. Received: missing='drop'."
+    assert str(refused.value) == "Expected one of mean, keep. Received: missing='drop'."
     for f in (standardize, unstandardize):
         with pytest.raises(LoadError) as refused:
             f(X[:, :2], m)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from tf_loadops.errors import LoadError
+from tf_loadops.arguments import ON_BAD_ROW, is_schema, one_of, selected
 from tf_loadops.schema import Schema
 
-ON_BAD_ROW = ("raise", "skip", "null")
 ENGINES = ("auto", "numeric", "general")
 
 
@@ -31,12 +30,8 @@ class Options:
     engine: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.on_bad_row not in ON_BAD_ROW:
-            raise LoadError(f"Expected one of {', '.join(ON_BAD_ROW)}. Received: on_bad_row={self.on_bad_row!r}.")
-        if self.engine not in ENGINES:
-            raise LoadError(f"Expected one of {', '.join(ENGINES)}. Received: engine={self.engine!r}.")
-        if not self.columns:
-            raise LoadError("At least one column is read. Received: columns=[].")
+        one_of(ON_BAD_ROW, on_bad_row=self.on_bad_row)
+        one_of(ENGINES, engine=self.engine)
 
     @property
     def selected(self) -> Schema:
@@ -57,13 +52,7 @@ def make_options(
     na_values: Sequence[str] | None,
 ) -> Options:
     """Joins the arguments of `read_csv` and `parse_csv`; those given take the place of the schema's own."""
-    if not isinstance(schema, Schema):
-        raise LoadError(
-            f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}."
-        )
+    is_schema(schema)
     schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
     schema = schema.with_na_values(na_values)
-    if isinstance(columns, str):
-        raise LoadError(f"columns is a sequence of names. Received: columns={columns!r}.")
-    names = tuple(schema.names if columns is None else columns)
-    return Options(schema, names, on_bad_row, bool(allow_empty), engine)
+    return Options(schema, tuple(selected(schema, columns)), on_bad_row, bool(allow_empty), engine)

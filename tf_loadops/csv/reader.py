@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.blocks import to_matrix, to_table
+from tf_loadops.blocks import to_example, to_table
 from tf_loadops.csv.options import Options, make_options
 from tf_loadops.csv.sources import parse_blocks, read_blocks
 from tf_loadops.inputs import as_strings, run
@@ -162,6 +162,4 @@ def parse_table(text: Tensor, options: Options) -> Table:
 def matrix_of(source: Tensor, options: Options, layout: Layout) -> tuple[Tensor, Tensor, Tensor | None]:
     """The graph function under loaders of matrices: matrix, validity and label."""
     blocks = parse_blocks(source, options) if layout.rows else read_blocks(source, options)
-    matrix, valid = to_matrix(blocks, options.selected, layout.features, layout.dtype)
-    label = None if layout.label is None else to_table(blocks, options.selected).columns[layout.label]
-    return matrix, valid, label
+    return to_example(blocks, options.selected, layout.features, layout.label, layout.dtype)

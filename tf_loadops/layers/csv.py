@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_loadops.arguments import one_of, selected
 from tf_loadops.csv.options import Options
 from tf_loadops.csv.reader import Layout, matrix_of, parse_csv, read_csv
 from tf_loadops.errors import LoadError, gate, plainly
@@ -90,7 +91,7 @@ class CSVDataLoader(Loader):
             schema = _infer(source, delimiter, header, quote, comment, na_values, sample_rows)
         schema = schema.with_dialect(delimiter=delimiter, header=header, quote=quote, comment=comment)
         super().__init__(source, schema.with_na_values(na_values), output, features, label, **kwargs)
-        self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
+        self._reading = {"on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine}
         self.options()  # refuses what makes no sense before the first call
 
     @property
@@ -101,11 +102,11 @@ class CSVDataLoader(Loader):
     def read(self, source: Any = None) -> Table:
         """Reads files; see `tlo.read_csv`."""
         path = self.own_source() if source is None else source
-        return read_csv(path, self.schema, columns=self._columns(), **self._reading)
+        return read_csv(path, self.schema, columns=self.columns, **self._reading)
 
     def parse(self, text: Any) -> Table:
         """Parses text in memory; see `tlo.parse_csv`."""
-        return parse_csv(text, self.schema, columns=self._columns(), **self._reading)
+        return parse_csv(text, self.schema, columns=self.columns, **self._reading)
 
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """The matrix as the engines leave it, not cut into columns and put together again."""
@@ -115,21 +116,7 @@ class CSVDataLoader(Loader):
 
     def options(self, **changed: Any) -> Options:
         """How the layer reads; keyword arguments take the place of its own."""
-        return Options(self.schema, tuple(self._columns()), **{**self._reading, **changed})
-
-    def _columns(self) -> list[str]:
-        return self.features if self.label is None else [*self.features, self.label]
-
-    def get_config(self) -> dict[str, Any]:
-        """The layer's arguments."""
-        return {**super().get_config(), **self._reading}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Makes the layer that `get_config` describes."""
-        config = dict(config)
-        config["schema"] = Schema.from_json(config["schema"])
-        return cls(**config)
+        return Options(self.schema, tuple(selected(self.schema, self.columns)), **{**self._reading, **changed})
 
 
 @keras.saving.register_keras_serializable(package="tf_loadops")
@@ -163,8 +150,7 @@ class PreprocessingDataLoader(CSVDataLoader):
     def __init__(self, source: Any = None, *, missing: str = "mean", **kwargs: Any) -> None:
         if kwargs.setdefault("output", "matrix") != "matrix":
             raise LoadError(f'PreprocessingDataLoader makes a matrix. Received: output={kwargs["output"]!r}.')
-        if missing not in ("mean", "keep"):
-            raise LoadError(f"Expected one of mean, keep. Received: missing={missing!r}.")
+        one_of(("mean", "keep"), missing=missing)
         super().__init__(source, **kwargs)
         self.missing = missing
 

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_loadops.arguments import one_of
 from tf_loadops.errors import LoadError
 from tf_loadops.inputs import as_strings
 from tf_loadops.layers.dataset import batches
@@ -55,7 +56,11 @@ def embedded_path(layer: Any) -> Tensor | None:
 class Loader(keras.layers.Layer, abc.ABC):
     """A layer whose call is the reading of a source.
 
-    Subclasses say how to read (`read`, `parse`) and which schema a Table of theirs has.
+    Subclasses say how to read (`read`, `matrix`, and `parse` if they take rows of text), which schema a Table of theirs
+    has, and in `_reading` with which other arguments they read.
+
+    Attributes:
+      reads: what a loader reads, for messages.
 
     Args:
       source: the default path, or list of paths, read when the layer is called with None; or None.
@@ -65,6 +70,8 @@ class Loader(keras.layers.Layer, abc.ABC):
       label: name of the column returned beside the result, as `(x, y)`; or None.
       **kwargs: `name` and `dtype` of the layer; a matrix is float64 with dtype="float64", and float32 otherwise.
     """
+
+    reads = "files"
 
     def __init__(
         self,
@@ -77,8 +84,7 @@ class Loader(keras.layers.Layer, abc.ABC):
     ) -> None:
         kwargs.setdefault("trainable", False)
         super().__init__(**kwargs)
-        if output not in OUTPUTS:
-            raise LoadError(f"Expected one of {', '.join(OUTPUTS)}. Received: output={output!r}.")
+        one_of(OUTPUTS, output=output)
         if isinstance(features, str):
             raise LoadError(f"features is a sequence of names. Received: features={features!r}.")
         self.source = _as_config(source)
@@ -86,6 +92,7 @@ class Loader(keras.layers.Layer, abc.ABC):
         self.label = label
         self.features = [n for n in schema.names if n != label] if features is None else list(features)
         self.schema = _result_schema(schema, self.features, label, output, self.number_dtype)
+        self._reading: dict[str, Any] = {}
         self.supports_jit = False
         self.built = True
 
@@ -102,7 +109,12 @@ class Loader(keras.layers.Layer, abc.ABC):
     @property
     def takes_rows(self) -> bool:
         """Whether records of text can take the place of paths, one row of the result each."""
-        return True
+        return False
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns read: those of the features, and the label."""
+        return self.features if self.label is None else [*self.features, self.label]
 
     @abc.abstractmethod
     def read(self, source: Any = None) -> Table:
@@ -115,9 +127,13 @@ class Loader(keras.layers.Layer, abc.ABC):
           The Table of features and label, with validity and counts.
         """
 
-    @abc.abstractmethod
     def parse(self, text: Any) -> Table:
-        """Parses records that are already in memory; see `tlo.parse_csv`."""
+        """Refused, unless the source is text of which single records can be had.
+
+        Raises:
+          LoadError: always.
+        """
+        raise LoadError(f"{type(self).__name__} reads {self.reads} and takes no rows of text. Call it with a path.")
 
     @abc.abstractmethod
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -213,7 +229,15 @@ class Loader(keras.layers.Layer, abc.ABC):
             "output": self.output_kind,
             "features": self.features,
             "label": self.label,
+            **self._reading,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Makes the layer that `get_config` describes."""
+        config = dict(config)
+        config["schema"] = Schema.from_json(config["schema"])
+        return cls(**config)
 
 
 def as_source(source: Any) -> list[str]:

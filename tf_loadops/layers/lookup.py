@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_loadops.arguments import one_of
 from tf_loadops.errors import LoadError, plainly
 from tf_loadops.layers.loader import OUTPUTS, embedded_path
 from tf_loadops.schema import Schema
@@ -79,8 +80,7 @@ class SQLiteLookup(keras.layers.Layer):
         kwargs.setdefault("trainable", False)
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
-        if output not in OUTPUTS:
-            raise LoadError(f"Expected one of {', '.join(OUTPUTS)}. Received: output={output!r}.")
+        one_of(OUTPUTS, output=output)
         if isinstance(columns, str) or not columns:
             raise LoadError(f"columns is a sequence of at least one name. Received: columns={columns!r}.")
         if on_bad_row == "skip":
@@ -88,8 +88,7 @@ class SQLiteLookup(keras.layers.Layer):
         self.source, self.table, self.key, self.columns = os.fspath(source), table, key, list(columns)
         if schema is None or key_dtype is None:
             schema, key_dtype = self._found(schema, key_dtype)
-        if key_dtype not in _KEYS:
-            raise LoadError(f"Expected one of {', '.join(_KEYS)}. Received: key_dtype={key_dtype!r}.")
+        one_of(_KEYS, key_dtype=key_dtype)
         schema = schema.select(self.columns)
         if output == "matrix":
             text = [column.name for column in schema if not column.is_numeric]

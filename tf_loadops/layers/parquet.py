@@ -9,13 +9,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_loadops.blocks import to_matrix, to_table
+from tf_loadops.blocks import to_example
 from tf_loadops.errors import LoadError
 from tf_loadops.inputs import as_strings, at_once, run
 from tf_loadops.layers.loader import Loader, as_source
 from tf_loadops.parquet.infer import infer_parquet
 from tf_loadops.parquet.options import Options, make_options
-from tf_loadops.parquet.reader import read_blocks
+from tf_loadops.parquet.reader import read_blocks, read_table
 from tf_loadops.paths import expand
 from tf_loadops.schema import Schema
 from tf_loadops.table import Table
@@ -66,6 +66,8 @@ class ParquetDataLoader(Loader):
       [[1.5, 1.0], [nan, 2.0]]
     """
 
+    reads = "Parquet files"
+
     def __init__(
         self,
         source: Any = None,
@@ -85,28 +87,15 @@ class ParquetDataLoader(Loader):
                 raise LoadError("A Parquet loader needs a file to infer a schema from, or schema=... Received neither.")
             schema = infer_parquet(as_source(source)[0])
         super().__init__(source, schema, output, features, label, **kwargs)
-        self._reading: dict[str, Any] = {
+        self._reading = {
             "row_groups": row_groups, "on_bad_row": on_bad_row, "allow_empty": allow_empty, "engine": engine,
         }  # fmt: skip
         checked = self._options()  # refuses what makes no sense before the first call
         self._reading["row_groups"] = None if checked.row_groups is None else list(checked.row_groups)
 
-    @property
-    def takes_rows(self) -> bool:
-        """Rows of text are no Parquet file."""
-        return False
-
     def read(self, source: Any = None) -> Table:
         """Reads files; see `tlo.read_parquet`."""
-        return run(_table, self._paths(source), self._options())
-
-    def parse(self, text: Any) -> Table:
-        """Refused: Parquet is no text.
-
-        Raises:
-          LoadError: always.
-        """
-        raise LoadError(f"{type(self).__name__} reads Parquet files and takes no rows of text. Call it with a path.")
+        return run(read_table, self._paths(source), self._options())
 
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """The matrix as it was read, not cut into columns and put together again."""
@@ -128,28 +117,10 @@ class ParquetDataLoader(Loader):
         return self.own_source() if source is None else as_strings(source)
 
     def _options(self) -> Options:
-        columns = self.features if self.label is None else [*self.features, self.label]
-        return make_options(self.schema, columns, **self._reading)
-
-    def get_config(self) -> dict[str, Any]:
-        """The layer's arguments."""
-        return {**super().get_config(), **self._reading}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Makes the layer that `get_config` describes."""
-        config = dict(config)
-        config["schema"] = Schema.from_json(config["schema"])
-        return cls(**config)
-
-
-def _table(path: Tensor, options: Options) -> Table:
-    return to_table(read_blocks(path, options), options.schema)
+        return make_options(self.schema, self.columns, **self._reading)
 
 
 def _matrix(
     path: Tensor, options: Options, features: Sequence[str], label: str | None, dtype: str
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    blocks = read_blocks(path, options)
-    matrix, valid = to_matrix(blocks, options.schema, features, dtype)
-    return matrix, valid, None if label is None else to_table(blocks, options.schema).columns[label]
+    return to_example(read_blocks(path, options), options.schema, features, label, dtype)

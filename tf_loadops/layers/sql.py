@@ -79,6 +79,8 @@ class DatabaseDataLoader(Loader):
       [[1.5, 2.0], [nan, 4.0]]
     """
 
+    reads = "databases"
+
     def __init__(
         self,
         source: Any = None,
@@ -110,7 +112,7 @@ class DatabaseDataLoader(Loader):
         super().__init__(source, schema, output, features, label, **kwargs)
         self.query = query
         self.params = None if params is None else dict(params)
-        self._reading: dict[str, Any] = {"on_bad_row": on_bad_row, "lock_timeout": lock_timeout, "engine": engine}
+        self._reading = {"on_bad_row": on_bad_row, "lock_timeout": lock_timeout, "engine": engine}
         self._timeout = timeout
         if self._is_server and engine == "scan":
             raise LoadError(
@@ -119,25 +121,12 @@ class DatabaseDataLoader(Loader):
         self._layout = from_json(layout) if layout is not None else self._found_layout()
         self._options(self.params)  # refuses what makes no sense before the first call
 
-    @property
-    def takes_rows(self) -> bool:
-        """Rows of text are no database."""
-        return False
-
     def read(self, source: Any = None) -> Table:
         """Reads a database; see `tlo.read_sqlite`. A dict holds parameters for the layer's own one."""
         path, params = self._path_and_params(source)
         options = self._options(params)
         read = postgres.read_table if self._is_server else read_table
         return run(read, as_strings(path), as_query(self.query), as_params(params), options)
-
-    def parse(self, text: Any) -> Table:
-        """Refused: a query has a database and no rows of text.
-
-        Raises:
-          LoadError: always.
-        """
-        raise LoadError(f"{type(self).__name__} reads databases and takes no rows of text. Call it with a path.")
 
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """The matrix as it was read, not cut into columns and put together again."""
@@ -158,13 +147,13 @@ class DatabaseDataLoader(Loader):
         if self.source is None or self._is_server or self._reading["engine"] == "query" or self.params:
             return None
         must = self._reading["engine"] == "scan"
-        return layout_of(as_source(self.source)[0], self.query, self.schema.select(self._columns()), must)
+        return layout_of(as_source(self.source)[0], self.query, self.schema.select(self.columns), must)
 
     def _options(self, params: Mapping[str, Any] | None) -> Any:
         if self._is_server:
             on_bad_row = self._reading["on_bad_row"]
-            return server_options(self.schema, self._columns(), on_bad_row, self._timeout, params)
-        return make_options(self.schema, self._columns(), params=params, layout=self._layout, **self._reading)
+            return server_options(self.schema, self.columns, on_bad_row, self._timeout, params)
+        return make_options(self.schema, self.columns, params=params, layout=self._layout, **self._reading)
 
     @staticmethod
     def _checked(source: Any) -> bool:
@@ -180,22 +169,12 @@ class DatabaseDataLoader(Loader):
             warn_if_open(one)
         return True
 
-    def _columns(self) -> list[str]:
-        return self.features if self.label is None else [*self.features, self.label]
-
     def get_config(self) -> dict[str, Any]:
         """The layer's arguments."""
         known = {"query": self.query, "params": self.params, "layout": to_json(self._layout)}
-        config = {**super().get_config(), **known, **self._reading}
+        config = {**super().get_config(), **known}
         if self._is_server:
             config["timeout"] = self._timeout
             kept = [without_password(source) for source in as_source(self.source)]
             config["source"] = kept if isinstance(self.source, list) else kept[0]
         return config
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Makes the layer that `get_config` describes."""
-        config = dict(config)
-        config["schema"] = Schema.from_json(config["schema"])
-        return cls(**config)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_loadops.arguments import one_of
 from tf_loadops.errors import LoadError, refuse_unless
 from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize._xla import compiling
@@ -75,10 +76,8 @@ class Standardize(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
-        if mode not in MODES:
-            raise LoadError(f"Expected one of {', '.join(map(repr, MODES))}. Received: mode={mode!r}.")
-        if missing not in MISSING:
-            raise LoadError(f"Expected one of {', '.join(map(repr, MISSING))}. Received: missing={missing!r}.")
+        one_of(MODES, mode=mode)
+        one_of(MISSING, missing=missing)
         if not ddof >= 0:
             raise LoadError(f"ddof is a number that is not negative. Received: ddof={ddof!r}.")
         if half_life is not None and (mode != "running" or not half_life > 0):

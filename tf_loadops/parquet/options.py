@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tf_loadops.arguments import ON_BAD_ROW, one_of, selected
 from tf_loadops.errors import LoadError
 from tf_loadops.parquet.extra import parquet_ops
 from tf_loadops.schema import Schema
 
-ON_BAD_ROW = ("raise", "skip", "null")
 ENGINES = ("auto", "native", "tfio")
 
 
@@ -42,10 +42,8 @@ class Options:
     engine: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.on_bad_row not in ON_BAD_ROW:
-            raise LoadError(f"Expected one of {', '.join(ON_BAD_ROW)}. Received: on_bad_row={self.on_bad_row!r}.")
-        if self.engine not in ENGINES:
-            raise LoadError(f"Expected one of {', '.join(ENGINES)}. Received: engine={self.engine!r}.")
+        one_of(ON_BAD_ROW, on_bad_row=self.on_bad_row)
+        one_of(ENGINES, engine=self.engine)
 
 
 def make_options(
@@ -57,18 +55,10 @@ def make_options(
     engine: str,
 ) -> Options:
     """Joins the arguments of `read_parquet`."""
-    if not isinstance(schema, Schema):
-        raise LoadError(
-            f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}."
-        )
-    if isinstance(columns, str):
-        raise LoadError(f"columns is a sequence of names. Received: columns={columns!r}.")
-    if columns is not None and not columns:
-        raise LoadError("At least one column is read. Received: columns=[].")
+    names = selected(schema, columns)
     if engine == "tfio":
         parquet_ops()
-    selected = schema if columns is None else schema.select(columns)
-    return Options(selected, _as_numbers(row_groups), on_bad_row, bool(allow_empty), engine)
+    return Options(schema.select(names), _as_numbers(row_groups), on_bad_row, bool(allow_empty), engine)
 
 
 def _as_numbers(row_groups: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_loadops.arguments import ON_BAD_ROW, one_of, selected
 from tf_loadops.errors import LoadError
 from tf_loadops.schema import Schema
 from tf_loadops.sql.scan_layout import TableLayout
 
-ON_BAD_ROW = ("raise", "skip", "null")
 ENGINES = ("auto", "scan", "query")
 
 
@@ -40,10 +40,8 @@ class Options:
     known: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.on_bad_row not in ON_BAD_ROW:
-            raise LoadError(f"Expected one of {', '.join(ON_BAD_ROW)}. Received: on_bad_row={self.on_bad_row!r}.")
-        if self.engine not in ENGINES:
-            raise LoadError(f"Expected one of {', '.join(ENGINES)}. Received: engine={self.engine!r}.")
+        one_of(ON_BAD_ROW, on_bad_row=self.on_bad_row)
+        one_of(ENGINES, engine=self.engine)
         is_number = isinstance(self.lock_timeout, (int, float)) and not isinstance(self.lock_timeout, bool)
         if not is_number or not 0 <= self.lock_timeout <= 3600:
             raise LoadError(f"lock_timeout is from 0 to 3600 seconds. Received: lock_timeout={self.lock_timeout!r}.")
@@ -62,23 +60,15 @@ def make_options(
     layout: TableLayout | None = None,
 ) -> Options:
     """Joins the arguments of `read_sqlite`."""
-    if not isinstance(schema, Schema):
-        raise LoadError(
-            f"schema is a tf_loadops.Schema; tlo.infer_schema makes one. Received: {type(schema).__name__}."
-        )
-    if isinstance(columns, str):
-        raise LoadError(f"columns is a sequence of names. Received: columns={columns!r}.")
-    if columns is not None and not columns:
-        raise LoadError("At least one column is read. Received: columns=[].")
-    selected = schema if columns is None else schema.select(columns)
+    names = selected(schema, columns)
     if engine == "scan" and layout is None:
         raise LoadError(
             'engine="scan" reads a whole table, or columns of it: SELECT a, b FROM t. This query is none, or its table '
             "is a view, virtual, WITHOUT ROWID, or read in the order of an index; or database and query are not known "
             'when the graph is made. Pass engine="auto".'
         )
-    known = tuple(name for name in schema.names if name not in selected.names)
-    return Options(selected, on_bad_row, lock_timeout, engine, tuple(params or ()), layout, known)
+    known = tuple(name for name in schema.names if name not in names)
+    return Options(schema.select(names), on_bad_row, lock_timeout, engine, tuple(params or ()), layout, known)
 
 
 def as_params(params: Mapping[str, Any] | None) -> list[Any]:

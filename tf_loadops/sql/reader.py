@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.blocks import Blocks, concatenated, count, groups_of, to_matrix, to_table
+from tf_loadops.blocks import Blocks, concatenated, count, groups_of, to_example, to_table
 from tf_loadops.compiled import OPTIMISED, apart, call
 from tf_loadops.errors import LoadError, gate
 from tf_loadops.inputs import as_strings, run
@@ -128,8 +128,7 @@ def matrix_of(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """The graph function under loaders of matrices: matrix, validity and label; `read` reads in place of SQLite."""
     blocks = (read or read_blocks)(path, query, params, options)
-    matrix, valid = to_matrix(blocks, options.schema, features, dtype)
-    return matrix, valid, None if label is None else to_table(blocks, options.schema).columns[label]
+    return to_example(blocks, options.schema, features, label, dtype)
 
 
 def read_blocks(path: Tensor, query: Tensor, params: list[Tensor], options: Options) -> Blocks:

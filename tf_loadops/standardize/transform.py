@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_loadops.arguments import one_of
 from tf_loadops.errors import LoadError
 from tf_loadops.standardize._exact import exact_integers
 from tf_loadops.standardize._xla import compiling
@@ -51,8 +52,7 @@ def standardize(
       >>> standardize(x, Moments.of(x), indicator=True).numpy().tolist()
       [[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
     """
-    if missing not in MISSING:
-        raise LoadError(f"Expected one of {', '.join(map(repr, MISSING))}. Received: missing={missing!r}.")
+    one_of(MISSING, missing=missing)
     x = tf.convert_to_tensor(x)
     require_columns(x, moments)
     if validity is not None:
