@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tf_loadops.errors import message_of
-from tf_loadops.paths import expand
+from tf_loadops.paths import expand, read_bytes
 
 WHOLE = tf.function(expand, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
 MANY = tf.function(expand, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
@@ -98,3 +98,11 @@ def test_files_are_looked_for_on_every_call(folder: pathlib.Path) -> None:
     assert len(constant().numpy()) == 2
     (folder / "c.csv").write_text("c")
     assert len(constant().numpy()) == 3
+
+
+def test_an_empty_path_is_named() -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        read_bytes(tf.constant(""))
+    assert message_of(caught.value) == (
+        "'': no such file. Check the path; a relative one starts at the working directory of the process."
+    )

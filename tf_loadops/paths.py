@@ -169,4 +169,5 @@ def unreadable(path: Tensor) -> Tensor:
         "no such file. Check the path; a relative one starts at the working directory of the process.",
         "cannot be read: it is a directory, or reading it is not permitted. Give the path of a readable file.",
     )
-    return tf.strings.join([path, ": ", tf.where(reachable, reason, _UNREACHABLE)])
+    shown = tf.where(tf.equal(path, ""), "''", path)
+    return tf.strings.join([shown, ": ", tf.where(reachable, reason, _UNREACHABLE)])

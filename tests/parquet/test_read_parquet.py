@@ -30,6 +30,7 @@ from .oracle import differs, expected, leaf
 
 OR_ELSE = 'or pass on_bad_row="skip" or "null".'
 DAMAGED = " The file is damaged, or was not written to its end: write it anew."
+OTHER_COUNT = "the pages hold another number of values than the footer says." + DAMAGED
 NO_SUCH_PLACE = "the page's header cannot be read, or the page is not where it says." + DAMAGED
 UNREADABLE = (
     "the page's values cannot be read as {} in the encoding {}. The file is damaged, or this type is not read in that "
@@ -643,10 +644,8 @@ OF_PAGE = {
         data_page(_DOUBLES, 3, 10), 3,
         "the page's encoding is of no known name, which is not read. Write the file with another encoding.",
     ),
-    "too many values": (
-        data_page(_DOUBLES, 3), 2, "the pages hold another number of values than the footer says." + DAMAGED
-    ),
-    "one value more": (data_page(_DOUBLES, 3), 4, NO_SUCH_PLACE),
+    "too many values": (data_page(_DOUBLES, 3), 2, OTHER_COUNT),
+    "too few pages": (data_page(_DOUBLES, 3), 4, OTHER_COUNT),
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tf_loadops.parquet.small_pages import read_small_pages
 from tf_loadops.parquet.values import Column
 
 from .handmade import BOOLEAN, BYTE_ARRAY, DOUBLE, INT32, INT96, OPTIONAL, Chunk, data_page, dictionary_page
-from .test_read_parquet import DAMAGED, NO_SUCH_PLACE, UNREADABLE, column, made, refused, same
+from .test_read_parquet import DAMAGED, NO_SUCH_PLACE, OTHER_COUNT, UNREADABLE, column, made, refused, same
 
 MANY = 40  # pages; those before the 24th are read one by one anyway
 OF_KIND = {INT32: (leaves.INT32, 4), DOUBLE: (leaves.DOUBLE, 8), BOOLEAN: (leaves.BOOL, 1)}
@@ -182,7 +182,7 @@ def test_a_damaged_page_among_small_ones_is_named(bad: int, tmp_path: pathlib.Pa
     assert refused(file_with(b"\xff" * 30), tlo.Column("a", "int32")) == where + NO_SUCH_PLACE
     more = file_with(ints(*range(50)))
     assert refused(more, tlo.Column("a", "int32")) == (
-        where + "the pages hold another number of values than the footer says." + DAMAGED
+        where + OTHER_COUNT
     )
 
 

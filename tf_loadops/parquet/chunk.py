@@ -124,7 +124,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         is_dictionary = tf.equal(page.type, DICTIONARY)
         rows = tf.where(is_data & page.ok, page.values, 0)
         too_many = rows > count - done
-        wrong = tf.where(page.ok, tf.where(too_many, BAD_COUNT, OK), BAD_HEADER)
+        wrong = tf.where(page.ok, tf.where(too_many, BAD_COUNT, OK), tf.where(at < end, BAD_HEADER, BAD_COUNT))
         # Of nothing more can be read than there is.
         page = page._replace(values=tf.where(tf.equal(wrong, OK), page.values, 0))
         way = tf.where(~tf.equal(wrong, OK), 0, tf.where(is_data, 1, tf.where(is_dictionary, 2, 0)))
