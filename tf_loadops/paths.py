@@ -119,25 +119,27 @@ def is_regular(path: Tensor) -> Tensor:
     return ~special & tf.equal(tf.strings.regex_replace(path, r"\x00", ""), path)
 
 
-def attempt(function: Any, value: Tensor) -> tuple[Tensor, Tensor]:
-    """Runs a string function of one string that may fail, and says whether it did.
+def attempt(function: Any, value: Tensor, nothing: Tensor | str = "") -> tuple[Tensor, Tensor]:
+    """Runs a function of one tensor that may fail, and says whether it did.
 
     Args:
-      function: a graph function from a string scalar to a string scalar.
+      function: a graph function from a tensor to a string scalar, or one of the rank of `nothing`.
       value: its argument.
+      nothing: what stands for the result if it fails.
 
     Returns:
-      The result ("" if the function failed) and a bool scalar, whether it succeeded.
+      The result and a bool scalar, whether the function succeeded.
     """
+    nothing = tf.convert_to_tensor(nothing)
     if tf.executing_eagerly():
         try:
             return function(value), tf.constant(True)
         except (tf.errors.OpError, UnicodeDecodeError):  # the latter of a message that holds a path of any bytes
-            return tf.constant(b""), tf.constant(False)
+            return nothing, tf.constant(False)
     # A dataset is the one place where a graph can survive a failing op.
     careful = tf.autograph.experimental.do_not_convert(lambda v: (function(v), True))
     tried = tf.data.Dataset.from_tensors(value).map(careful).ignore_errors()
-    failed = tf.data.Dataset.from_tensors((tf.constant(b""), False))
+    failed = tf.data.Dataset.from_tensors((nothing, False))
     return plain(tried.concatenate(failed).take(1)).get_single_element()
 
 

@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from tf_loadops.compiled import ON_HOST, call, due, in_flight, looked_at
 from tf_loadops.parquet import codecs
+from tf_loadops.parquet import leaves as k
+from tf_loadops.parquet.alike import SMALL, Pages, no_pages, read_run, read_small
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
-from tf_loadops.parquet.small_pages import SMALL, read_small_pages
 from tf_loadops.parquet.values import ENCODINGS, PLAIN, UNKNOWN, Column, Values, no_values, read_values
 
 Tensor = Any
@@ -27,6 +28,8 @@ _A_PAGE = 0.02
 _ROWS_OF_A_PAGE = 20_000  # as most writers have it
 _FEW = 20  # pages of a column chunk that are read op by op; before, there is no telling how many there are
 _ALL = 2**31 - 1
+# Whether pages are read together: once the first has no value missing, and until it did not pay.
+_UNTRIED, _HOPEFUL, _HOPELESS = range(3)
 _EMPTY = 1000  # pages one behind another that may be without a value; a hostile file has one for every few bytes
 
 
@@ -128,11 +131,14 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         # Of nothing more can be read than there is.
         page = page._replace(values=tf.where(tf.equal(wrong, OK), page.values, 0))
         way = tf.where(~tf.equal(wrong, OK), 0, tf.where(is_data, 1, tf.where(is_dictionary, 2, 0)))
-        # Very many pages are small ones; once one does not go together with those behind it, others hardly will.
-        small = hope & (i >= _FEW) & (page.size < SMALL) & tf.equal(codec, codecs.NONE)
-        if dtype != "string":
-            way = tf.where(small & tf.equal(way, 1), 3, way)
         one = (tf.constant(1), page.at + page.size, rows)
+        is_plain = tf.equal(way, 1) & tf.equal(page.encoding, 0)
+        alike = no_pages(dtype)
+        if dtype != "string" and most == _ALL:
+            hopeful = is_plain & tf.equal(hope, _HOPEFUL) & (column.width > 0)
+            alike = _alike(file, page, i, at, end, count - done, codec, column, hopeful, dtype)
+            way = tf.where(alike.count > 0, 3, way)
+            hope = tf.where(hopeful, tf.where(alike.paid, _HOPEFUL, _HOPELESS), hope)
 
         def nothing() -> tuple[Tensor, ...]:
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *dictionary, wrong, *one
@@ -140,12 +146,6 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         def data() -> tuple[Tensor, ...]:
             part, state, found = _data(file, page, codec, column, dictionary, dtype)
             return part, state, *dictionary, found, *one
-
-        def several() -> tuple[Tensor, ...]:
-            some = read_small_pages(file, at, end, count - done, column, dtype)
-            state = tf.cast(some.bad, tf.uint8) * OUT_OF_RANGE
-            together = (some.values, state, *dictionary, tf.constant(OK), some.pages, some.end, tf.size(some.values))
-            return tf.cond(some.pages > 0, lambda: together, data)
 
         def entries() -> tuple[Tensor, ...]:
             body, fine = _body(file, page, codec)
@@ -155,19 +155,25 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
             found = _first((~fine, BAD_COMPRESSION), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found, *one
 
-        ways = [nothing, data, entries, several] if dtype != "string" else [nothing, data, entries]
+        def several() -> tuple[Tensor, ...]:
+            state = tf.cast(alike.bad, tf.uint8) * OUT_OF_RANGE
+            return alike.values, state, *dictionary, tf.constant(OK), alike.count, alike.end, tf.size(alike.values)
+
+        ways = [nothing, data, entries, several]
         part, state, *read, found, taken, behind, rows = tf.switch_case(way, ways)
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
+        full = is_plain & (rows > 0) & ~tf.reduce_any(tf.equal(state, MISSING))
+        hope = tf.where(tf.equal(hope, _UNTRIED) & full, _HOPEFUL, hope)
         empty = tf.where(rows > 0, 0, empty + 1)
         found = tf.where(tf.equal(found, OK) & (empty > _EMPTY), ALL_EMPTY, found)
         return (
-            i + taken, behind, done + rows, dictionary, found, page.encoding, hope & ((taken > 1) | ~small), empty,
-            parts + 1, values.write(parts, part), states.write(parts, state),
+            i + taken, behind, done + rows, dictionary, found, page.encoding, hope, empty, parts + 1,
+            values.write(parts, part), states.write(parts, state),
         )
 
-    zero, hope = tf.constant(0), tf.constant(True)
-    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, hope, zero, zero, *_arrays(dtype, 0))
+    zero = tf.constant(0)
+    state = (zero, start, zero, no_values(dtype), tf.constant(OK), *[zero] * 4, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
     shapes = (one, one, one, Values(many, many, one), one, one, one, one, one, *[tf.TensorShape(None)] * 2)
     pages, _, done, _, trouble, encoding, *_, values, states = tf.while_loop(
@@ -182,6 +188,24 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
     none = lambda: (tf.zeros([0], dtype), tf.zeros([0], tf.uint8))  # noqa: E731
     all_values, all_states = tf.cond(tf.equal(trouble, OK) & (pages > 0), joined, none)
     return all_values, all_states, tf.stack([trouble, pages - 1, encoding])
+
+
+def _alike(
+    file: Tensor, page: Page, i: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column,
+    hopeful: Tensor, dtype: str,
+) -> Pages:
+    """The pages from this one on that can be read together, if there is hope of any and there is more than one."""
+    uncompressed = tf.equal(codec, codecs.NONE)
+    small = uncompressed & (i >= _FEW) & (page.size < SMALL)
+    together = tf.reduce_any(tf.equal(codec, tf.constant(codecs.TOGETHER))) & ~tf.equal(column.kind, k.BOOL)
+    run = together & tf.equal(page.type, DATA) & (page.at + page.size < end)
+    ways = [
+        lambda: no_pages(dtype),
+        lambda: read_small(file, at, end, rows, column, dtype),
+        lambda: read_run(file, at, end, rows, codec, column, dtype),
+    ]
+    found = tf.switch_case(tf.where(hopeful, tf.where(small, 1, tf.where(run, 2, 0)), 0), ways)
+    return found._replace(values=tf.ensure_shape(found.values, [None]), bad=tf.ensure_shape(found.bad, [None]))
 
 
 def _data(

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.strings import padded_varints
 from tf_loadops.bytesops.swar import AND, SHL, SHR
+from tf_loadops.compiled import ON_HOST, call
 from tf_loadops.parquet.lz4 import hadoop_lz4, lz4_block
 from tf_loadops.paths import attempt
 
@@ -21,6 +22,9 @@ Tensor = Any
 
 NAMES = ("none", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz4_raw")
 NONE, SNAPPY, GZIP, LZO, BROTLI, LZ4, ZSTD, LZ4_RAW = range(8)
+
+TOGETHER = (NONE, SNAPPY, GZIP, ZSTD)
+"""Those of which several pages are decompressed at once."""
 
 _ELEMENT = b"tensorflow.data.CompressedElement"
 _ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
@@ -50,19 +54,56 @@ def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tenso
 
     Source: parquet.thrift, CompressionCodec; Compression.md of the Parquet format.
     """
+    def one() -> tuple[Tensor, Tensor]:
+        found, ok = decompress_all(data[None], codec, size[None])
+        return tf.strings.reduce_join(found), ok
+
+    ways = [
+        lambda: (data, tf.constant(True)),
+        one,
+        lambda: lz4_block(data, size),
+        lambda: hadoop_lz4(data, size),
+        lambda: (tf.constant(""), tf.constant(True)),
+    ]
+    way = tf.gather(tf.constant([0, 1, 1, 1, 1, 3, 1, 2]), codec)
+    way = tf.where(tf.equal(size, 0), 4, way)  # nothing, compressed or not
+    result, ok = tf.switch_case(way, ways)
+    return result, ok & tf.equal(tf.strings.length(result), size)
+
+
+def decompress_all(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    """Decompresses pages.
+
+    Args:
+      data: string [n].
+      codec: int32 scalar, one of `TOGETHER`.
+      size: int32 [n], how many bytes each has decompressed, at least one.
+
+    Returns:
+      The pages, string [n], and a bool scalar: whether all of them are what was compressed, and of these sizes; if not
+      there is no page.
+
+    Source: as of `decompress`.
+    """
+    return call(_decompress_all, data, codec, size, how=ON_HOST)
+
+
+def _decompress_all(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    none = tf.zeros([0], tf.string)
     ways = [
         lambda: (data, tf.constant(True)),
         lambda: _snappy(data, size),
-        lambda: attempt(lambda value: tf.io.decode_compressed(value, "GZIP"), data),
-        lambda: lz4_block(data, size),
-        lambda: hadoop_lz4(data, size),
-        lambda: _zstd(data, size) if has_zstd() else (data, tf.constant(False)),
-        lambda: (tf.constant(""), tf.constant(True)),
+        lambda: attempt(lambda value: tf.io.decode_compressed(value, "GZIP"), data, none),
+        lambda: _zstd(data, size) if has_zstd() else (none, tf.constant(False)),
+        lambda: (none, tf.constant(False)),
     ]
-    way = tf.gather(tf.constant([0, 1, 2, 5, 5, 4, 5, 3]), codec)
-    way = tf.where(tf.equal(size, 0), 6, way)  # nothing, compressed or not
+    way = tf.gather(tf.constant([0, 1, 2, 4, 4, 4, 3, 4]), codec)
     result, ok = tf.switch_case(way, ways)
-    return result, ok & tf.equal(tf.strings.length(result), size)
+    result = tf.ensure_shape(result, [None])
+    ok &= tf.equal(tf.size(result), tf.size(size))
+    result = result[: tf.where(ok, tf.size(size), 0)]
+    ok &= tf.reduce_all(tf.equal(tf.strings.length(result), size[: tf.size(result)]))
+    return result[: tf.where(ok, tf.size(size), 0)], ok
 
 
 def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,13 +114,15 @@ def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     component = 11
     element = 6 + length + 2 + component
     variant = 2 + len(_ELEMENT) + 6 + element
-    sizes = padded_varints(tf.stack([variant + 5, variant, element, length, size]))
+    numbers = tf.stack([variant + 5, variant, element, length, size])
+    sizes = tf.reshape(padded_varints(tf.reshape(numbers, [-1])), tf.shape(numbers))
     proto = tf.strings.join([
         b"\x08\x15\x12\x00\x22", sizes[0], sizes[1], b"\x0a", bytes([len(_ELEMENT)]), _ELEMENT,
         b"\x12", sizes[2], b"\x0a", sizes[3], data,
         b"\x12", bytes([component]), b"\x08\x07\x12\x00\x22\x05", sizes[4],
     ])
-    return attempt(_uncompress, tf.where(possible, proto, ""))
+    each = tf.autograph.experimental.do_not_convert(lambda protos: tf.map_fn(_uncompress, protos))
+    return attempt(each, tf.where(possible, proto, ""), tf.zeros([0], tf.string))
 
 
 def _uncompress(proto: Tensor) -> Tensor:
@@ -104,15 +147,19 @@ def _zstd(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: RFC 8878, section 3.1.1.1.
     """
-    head = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 0, 18), tf.uint8, fixed_length=18), tf.int64)
-    flags = tf.cast(head[4], tf.int32)
+    first = tf.strings.substr(data, tf.zeros_like(size), 18 * tf.ones_like(size))
+    head = tf.cast(tf.io.decode_raw(first, tf.uint8, fixed_length=18), tf.int64)
+    flags = tf.cast(head[:, 4], tf.int32)
     single = AND(SHR(flags, 5), 1)
     at = 5 + (1 - single) + tf.gather(tf.constant([0, 1, 2, 4]), AND(flags, 3))
     kind = SHR(flags, 6)
     width = tf.where(tf.equal(kind, 0), single, SHL(1, kind))
-    digits = tf.where(tf.range(8) < width, tf.gather(head, tf.minimum(at + tf.range(8), 17)), 0)
-    held = tf.reduce_sum(digits[:4] * tf.constant([1, 2**8, 2**16, 2**24], tf.int64))
+    places = tf.minimum(at[:, None] + tf.range(8), 17)
+    digits = tf.where(tf.range(8) < width[:, None], tf.gather(head, places, batch_dims=1), 0)
+    held = tf.reduce_sum(digits[:, :4] * tf.constant([1, 2**8, 2**16, 2**24], tf.int64), axis=1)
     held += tf.cast(tf.where(tf.equal(kind, 1), 256, 0), tf.int64)
-    ok = tf.equal(tf.strings.substr(data, 0, 4), _ZSTD_FRAME) & (width > 0) & tf.equal(held, tf.cast(size, tf.int64))
-    ok &= tf.reduce_all(tf.equal(digits[4:], 0))
-    return attempt(lambda value: tf.io.decode_compressed(value, "ZSTD"), tf.where(ok, data, ""))
+    magic = tf.strings.substr(first, tf.zeros_like(size), 4 * tf.ones_like(size))
+    ok = tf.equal(magic, _ZSTD_FRAME) & (width > 0) & tf.equal(held, tf.cast(size, tf.int64))
+    ok &= tf.reduce_all(tf.equal(digits[:, 4:], 0), axis=1)
+    inflate = lambda value: tf.io.decode_compressed(value, "ZSTD")  # noqa: E731
+    return attempt(inflate, tf.where(ok, data, ""), tf.zeros([0], tf.string))

@@ -20,13 +20,14 @@ WINDOW = 8 << 10
 """Bytes of a struct that is read without compiling another program; page headers and small footers have fewer."""
 
 _LARGER = (512 << 10, 64 << 20)  # what longer structs are padded to, so that few shapes are compiled
-_PAGES = 256 << 10  # bytes of pages whose headers are read at once
+_PAGES = 64 << 10  # bytes in which headers are read at once
 _A_PAGE = 16  # bytes of a page and its header, as few as there are
 _A_VALUE = 4  # bytes of a struct for which there is room for one value
 _DEPTH = 16  # of structs and lists in each other; Parquet's own have 9
 _STEP = 6  # bits of a path that a field id takes
 _OTHER = 2**_STEP - 1  # stands for all ids from here on, none of which Parquet has
-_SPARE = 16  # bytes read behind the last one
+SPARE = 16
+"""Bytes behind the last one that are read, zeros."""
 _TRUE, _FALSE, _BYTE, _I16, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12
 _NO_INTEGER = 2**63 - 1  # stands for those of nine bytes and more
 
@@ -88,7 +89,7 @@ class Headers(NamedTuple):
     """The headers of pages that lie whole in a window, up to the first that is malformed.
 
     Attributes:
-      bytes: uint8, the window, and some zeros behind it.
+      bytes: uint8, the window, and some zeros behind it; of the last page some may lie behind it.
       start: int32 [pages], where in it a page begins, behind its header.
       fields: int32 [pages, 6], of each PageHeader the type, the uncompressed and the compressed size, and of its
         DataPageHeader the number of values, the encoding and that of the definition levels.
@@ -99,21 +100,22 @@ class Headers(NamedTuple):
     fields: Tensor
 
 
-def read_headers(file: Tensor, at: Tensor, end: Tensor) -> Headers:
-    """Reads the headers of pages that follow one another.
+def read_headers(file: Tensor, at: Tensor, end: Tensor, most: Any) -> Headers:
+    """Reads the headers of pages that follow one another, each in its column chunk.
 
     Args:
       file: string scalar.
       at: int32 scalar, where the first header begins.
-      end: int32 scalar, where the last page ends.
+      end: int32 scalar, where the last page of the column chunk ends.
+      most: int32 scalar, how many at most.
 
     Returns:
       The headers.
     """
     size = tf.minimum(_PAGES, end - at)
     piece = tf.strings.substr(file, at, size)
-    padded = tf.ensure_shape(tf.io.decode_raw(piece, tf.uint8, fixed_length=_PAGES + _SPARE), [_PAGES + _SPARE])
-    found, count = program(_walk_pages, padded, size)
+    padded = tf.ensure_shape(tf.io.decode_raw(piece, tf.uint8, fixed_length=_PAGES + SPARE), [_PAGES + SPARE])
+    found, count = program(_walk_pages, padded, size, end - at, tf.constant(most))
     found = found[:count]
     return Headers(padded, found[:, 0], found[:, 1:])
 
@@ -154,7 +156,7 @@ def _read(data: Tensor) -> tuple[Tensor, ...]:
     size = tf.strings.length(data)
 
     def attempt(room: Tensor) -> tuple[Tensor, ...]:
-        padded = tf.io.decode_raw(tf.strings.substr(data, 0, room), tf.uint8, fixed_length=room + _SPARE)
+        padded = tf.io.decode_raw(tf.strings.substr(data, 0, room), tf.uint8, fixed_length=room + SPARE)
         found, count, end, ok, watched = program(_walk, padded, tf.minimum(size, room))
         return tf.ensure_shape(found, [None, 3]), count, end, ok, watched
 
@@ -180,15 +182,16 @@ class _State(NamedTuple):
 
 
 def _walk(data: Tensor, size: Tensor) -> tuple[Tensor, ...]:
-    most = (tf.size(data) - _SPARE) // _A_VALUE
+    most = (tf.size(data) - SPARE) // _A_VALUE
     found = tf.TensorArray(tf.int64, most, element_shape=[3])
     end = _walk_struct(data, size, tf.constant(0), most, found)
     return end.found.stack(), end.count, end.at, end.ok, end.watched
 
 
-def _walk_pages(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """Where pages begin and what their headers say, int32 [most, 7], and the number of pages."""
-    most = tf.size(data) // _A_PAGE
+def _walk_pages(data: Tensor, size: Tensor, left: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+    """Where pages begin and what their headers say, int32 [room, 7], and the number of pages."""
+    room = tf.size(data) // _A_PAGE
+    most = tf.minimum(most, room)
 
     def body(at: Tensor, count: Tensor, pages: Any, ok: Tensor) -> Any:
         header = _walk_struct(data, size, at, _PAGES, None)
@@ -196,11 +199,11 @@ def _walk_pages(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         in_range = tf.reduce_all((fields >= -1) & (fields < 2**31))
         fields = tf.cast(tf.where(in_range, fields, -1), tf.int32)
         length = fields[2]
-        ok = header.ok & in_range & (length >= 0) & (length <= size - header.at)
+        ok = header.ok & in_range & (length >= 0) & (length <= left - header.at)
         pages = pages.write(count, tf.concat([header.at[None], fields], 0))
         return header.at + tf.where(ok, length, 0), count + tf.where(ok, 1, 0), pages, ok
 
-    pages = tf.TensorArray(tf.int32, most, element_shape=[7])
+    pages = tf.TensorArray(tf.int32, room, element_shape=[7])
     state = (tf.constant(0), tf.constant(0), pages, tf.constant(True))
     _, count, pages, _ = tf.while_loop(
         lambda at, count, _, ok: ok & (at < size) & (count < most), body, state, parallel_iterations=1

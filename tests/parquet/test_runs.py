@@ -1,0 +1,241 @@
+"""Pages of any size that are read together: which ones, what ends a run, and that files are read as they are."""
+
+from __future__ import annotations
+
+import gzip
+import pathlib
+import struct
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tf_loadops as tlo
+from tf_loadops.errors import message_of
+from tf_loadops.parquet import alike, leaves
+from tf_loadops.parquet.codecs import has_zstd
+from tf_loadops.parquet.values import Column
+
+from .handmade import DOUBLE, INT32, OPTIONAL, Chunk, data_page, dictionary_page, v2_page
+from .test_read_parquet import DAMAGED, NO_SUCH_PLACE, OTHER_COUNT, UNREADABLE, made, same
+
+NONE, SNAPPY, GZIP, ZSTD = 0, 1, 2, 6
+ALL_ONES = b"\x02\0\0\0"  # the length of a run's two bytes, of which the first is twice the number of values
+
+
+def compressed(body: bytes, codec: int) -> bytes:
+    if codec == GZIP:
+        return gzip.compress(body)
+    name = {SNAPPY: "snappy", ZSTD: "zstd"}.get(codec)
+    return body if name is None else pa.compress(body, codec=name, asbytes=True)
+
+
+def ints(*values: int, codec: int = NONE, levels: bytes = b"") -> bytes:
+    body = levels + struct.pack(f"<{len(values)}i", *values)
+    return data_page(compressed(body, codec), len(values), size=len(body))
+
+
+def run(pages: bytes, rows: int, codec: int = NONE, definition: int = 0, width: int = 4) -> Any:
+    """How many pages are read together, their values, how many bytes they take, and whether that paid."""
+    found = alike.read_run(
+        tf.constant(b"PAR1" + pages), tf.constant(4), tf.constant(4 + len(pages)), tf.constant(rows),
+        tf.constant(codec), Column(*map(tf.constant, (leaves.INT32, width, 0, definition))), "int64",
+    )
+    return int(found.count), found.values.numpy().tolist(), int(found.end) - 4, bool(found.paid)
+
+
+CODECS = [NONE, SNAPPY, GZIP, *([ZSTD] if has_zstd() else [])]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("optional", [False, True])
+def test_pages_that_go_together(codec: int, optional: bool) -> None:
+    parts = [(1, 2, 3), (-4,), tuple(range(50))]
+    levels = [ALL_ONES + bytes([2 * len(part), 1]) if optional else b"" for part in parts]
+    pages = b"".join(ints(*part, codec=codec, levels=head) for part, head in zip(parts, levels, strict=True))
+    wanted = (3, [1, 2, 3, -4, *range(50)], len(pages), True)
+    assert run(pages, 54, codec, definition=int(optional)) == wanted
+
+
+NULLS = ALL_ONES + b"\x06\0" + b"\0" * 12
+FOUR = ints(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("page", "definition"),
+    [
+        (dictionary_page(struct.pack("<i", 1), 1), 0),
+        (data_page(struct.pack("<i", 1), 1, encoding=5), 0),
+        (v2_page(b"", struct.pack("<i", 1), 1, 0), 0),
+        (data_page(NULLS, 3), 1),
+        (data_page(ALL_ONES, 1), 1),
+        (data_page(b"\1\0\0", 1), 0),
+        (data_page(b"", 1), 0),
+        (data_page(b"\1\0\0\0", 0), 0),
+        (data_page(b"\1\0\0\0", 2**31 - 1), 0),
+        (FOUR[:-1], 0),
+        (b"\xff" * 20, 0),
+        (b"\0" * 20, 0),
+    ],
+    ids=["dictionary", "encoded", "version 2", "nulls", "no levels", "too few bytes", "no bytes", "no values",
+         "very many", "cut off", "no header", "no fields"],
+)  # fmt: skip
+def test_a_page_that_ends_a_run(page: bytes, definition: int) -> None:
+    good = ints(5, 6, levels=ALL_ONES + b"\4\1" if definition else b"")
+    assert run(good + page, 2**31 - 1, definition=definition)[:3] == (1, [5, 6], len(good))
+    assert run(page, 2**31 - 1, definition=definition) == (0, [], 0, False)
+
+
+@pytest.mark.parametrize("codec", [SNAPPY, GZIP, *([ZSTD] if has_zstd() else [])])
+@pytest.mark.parametrize("said", [8, 12, 0])
+def test_what_does_not_decompress_to_what_is_said_is_left_to_others(codec: int, said: int) -> None:
+    body = struct.pack("<i", 1) * 3
+    page = data_page(compressed(body, codec) if said == 8 else b"\xff" * 9, 2, size=said)
+    assert run(ints(1, codec=codec) + page, 3, codec)[0] == (1 if said == 0 else 0)
+
+
+def test_no_more_rows_than_there_are() -> None:
+    assert run(FOUR * 3, 11)[:3] == (2, [1, 2, 3, 4] * 2, 2 * len(FOUR))
+
+
+def test_whether_it_paid() -> None:
+    nulls = data_page(NULLS, 3)
+    good = ints(5, levels=ALL_ONES + b"\2\1")
+    assert [run(good + nulls * n, 100, definition=1)[3] for n in range(4)] == [True, True, False, False]
+
+
+def test_no_more_than_some_bytes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alike, "_RUN", 40)
+    assert run(FOUR * 3, 12)[:3] == (2, [1, 2, 3, 4] * 2, 2 * len(FOUR))
+
+
+def test_values_of_no_one_width_are_none() -> None:
+    assert run(FOUR * 3, 12, width=0)[0] == 0
+
+
+# Whole files, in a graph: eager callers read the first ones page by page.
+
+
+def reader(dtype: str, **options: Any) -> Any:
+    schema = tlo.Schema([tlo.Column("a", dtype)])
+    return tf.function(
+        lambda path: tlo.read_parquet(path, schema, **options), input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def readers() -> Any:
+    found: dict[str, Any] = {}
+    return lambda dtype: found.setdefault(dtype, reader(dtype, on_bad_row="null"))
+
+
+def column(read: Any, path: Any) -> list[Any]:
+    table = read(tf.constant(str(path)))
+    values, valid = table.columns["a"].numpy().tolist(), table.validity["a"].numpy().tolist()
+    return [value if there else None for value, there in zip(values, valid, strict=True)]
+
+
+ROWS = 6000
+RNG = np.random.default_rng(0)
+ARRAYS = {
+    "int32": RNG.integers(-(2**31), 2**31, ROWS).astype(np.int32),
+    "float32": RNG.normal(size=ROWS).astype(np.float32),
+    "float64": RNG.normal(size=ROWS),
+}
+
+
+@pytest.mark.parametrize("dtype", ARRAYS)
+def test_files_of_many_pages(dtype: str, readers: Any, tmp_path: pathlib.Path) -> None:
+    read = readers(dtype)
+    codecs = ["none", "snappy", "gzip", "lz4", *(["zstd"] if has_zstd() else [])]
+    for i, codec in enumerate(codecs):
+        field = pa.field("a", pa.from_numpy_dtype(ARRAYS[dtype].dtype), nullable=i % 2 == 0)
+        table = pa.table([pa.array(ARRAYS[dtype])], schema=pa.schema([field]))
+        for name, options in {
+            "plain": {"use_dictionary": False, "data_page_size": 1000, "write_batch_size": 250},
+            "dictionary first": {"dictionary_pagesize_limit": 2000, "data_page_size": 2000, "write_batch_size": 250},
+            "version 2": {"use_dictionary": False, "data_page_version": "2.0", "data_page_size": 5000},
+        }.items():
+            file = tmp_path / f"{codec}-{name}.parquet"
+            pq.write_table(table, file, compression=codec, **options)
+            assert column(read, file) == ARRAYS[dtype].tolist(), (codec, name)
+
+
+def test_nulls_here_and_there(readers: Any, tmp_path: pathlib.Path) -> None:
+    values = [None if 3000 < i < 3010 or i in (0, 4999, ROWS - 1) else float(i) for i in range(ROWS)]
+    for codec in ("none", "snappy"):
+        file = tmp_path / f"{codec}.parquet"
+        pq.write_table(pa.table({"a": values}), file, use_dictionary=False, compression=codec, data_page_size=2000,
+                       write_batch_size=250)  # fmt: skip
+        assert column(readers("float64"), file) == values
+
+
+def test_values_that_a_dtype_cannot_hold(readers: Any, tmp_path: pathlib.Path) -> None:
+    values = [0.5 if i == 4321 else float(i) for i in range(ROWS)]
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": values}), file, use_dictionary=False, data_page_size=2000, write_batch_size=250)
+    assert column(readers("int32"), file) == [None if i == 4321 else i for i in range(ROWS)]
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        reader("int32")(tf.constant(str(file)))
+    assert message_of(caught.value) == (
+        f"{file}: row group 0, column 'a', row 4321: int32 cannot hold the value, which is float64 in the file. "
+        'Declare another dtype, or pass on_bad_row="skip" or "null".'
+    )
+
+
+@pytest.mark.parametrize("codec", [NONE, SNAPPY])
+@pytest.mark.parametrize("bad", [0, 1, 7, 11])
+def test_a_damaged_page_is_named(codec: int, bad: int, readers: Any, tmp_path: pathlib.Path) -> None:
+    def said(page: bytes) -> str:
+        pages = [page if i == bad else ints(*range(400), codec=codec) for i in range(12)]
+        file = made(tmp_path, Chunk(INT32, b"".join(pages), 12 * 400, codec=codec))
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            column(readers("int32"), file)
+        where = f"{file}: row group 0, column 'a', page {bad}: "
+        return message_of(caught.value).removeprefix(where)
+
+    short = struct.pack("<399i", *range(399))
+    assert said(data_page(compressed(short, codec), 400, size=len(short))) == UNREADABLE.format("int32", "PLAIN")
+    assert said(b"\xff" * 30) == NO_SUCH_PLACE
+    if bad == 11:
+        assert said(ints(*range(401), codec=codec)) == OTHER_COUNT
+    if codec:
+        assert said(data_page(b"\xff" * 9, 400, size=1600)) == (
+            "the page cannot be decompressed into the bytes that it is said to hold." + DAMAGED
+        )
+
+
+def page_of(values: list[float | None], version: int, codec: int) -> bytes:
+    """Optional doubles: levels bit by bit where one is missing, else in a run."""
+    there = [value is not None for value in values]
+    bits = np.packbits(np.array(there, bool), bitorder="little").tobytes()
+    levels = bytes([len(values) << 1, 1]) if all(there) else bytes([len(bits) << 1 | 1]) + bits
+    body = b"".join(struct.pack("<d", value) for value in values if value is not None)
+    if version == 2:
+        size = len(levels) + len(body)
+        return v2_page(levels, compressed(body, codec), len(values), there.count(False), size=size)
+    whole = len(levels).to_bytes(4, "little") + levels + body
+    return data_page(compressed(whole, codec), len(values), size=len(whole))
+
+
+_full = st.lists(st.floats(allow_nan=False), min_size=1, max_size=60)
+_gaps = st.lists(st.none() | st.floats(allow_nan=False), max_size=20)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pages=st.lists(st.tuples(_full | _full | _full | _gaps, st.sampled_from([1, 1, 1, 1, 2])), min_size=1, max_size=40),
+    codec=st.sampled_from(CODECS),
+)
+def test_any_pages_one_after_another(pages: Any, codec: int, readers: Any, tmp_path: pathlib.Path) -> None:
+    values = [value for page, _ in pages for value in page]
+    text = b"".join(page_of(page, version, codec) for page, version in pages)
+    file = made(tmp_path, Chunk(DOUBLE, text, len(values), {3: OPTIONAL}, codec=codec))
+    if values:
+        same(column(readers("float64"), file), values)
