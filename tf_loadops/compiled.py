@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -14,10 +15,12 @@ from tensorflow.core.protobuf import rewriter_config_pb2
 
 Tensor = Any
 
-# Seconds on two cores: what a graph takes to build, and what a read op by op takes more than one in a graph. Only the
+# Seconds on two cores: what a graph takes to build, and what the numeric engine of CSV saves of each byte. Only the
 # order of magnitude matters, and results never depend on it.
 PRICE = 2.0
-A_CALL, A_BYTE = 0.012, 1 / 45e6
+A_BYTE = 1 / 45e6
+# Seconds: what a call of a graph takes anyway, and what a call op by op takes at most for other reasons than its data.
+_A_CALL, _LONGEST = 0.006, 0.25
 
 OPTIMISED = "optimised"
 """As TensorFlow calls functions by itself."""
@@ -26,6 +29,8 @@ AS_WRITTEN = "as written"
 ON_HOST = "on the host"
 """As written, all of it on the processor, and its loops one round after another: the cheapest to set up. The first
 tensor must be a string scalar, or of a size that no graph knows."""
+SIDE_BY_SIDE = "side by side"
+"""As on the host, and in a loop several calls at once: what is called has no effect but its result, which is used."""
 
 # Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
 # to a function when it first runs.
@@ -75,14 +80,18 @@ def call(
       *tensors: tensors of known rank.
       static: what the graph depends on besides.
       now: whether there is so much to do that an eager caller wants the graph at once.
-      how: OPTIMISED, AS_WRITTEN or ON_HOST.
+      how: OPTIMISED, AS_WRITTEN, ON_HOST or SIDE_BY_SIDE.
 
     Returns:
       What the function returns.
     """
-    if tf.executing_eagerly() and not (now or due(function, static, A_CALL)):
-        with _place(how):
-            return function(*tensors, *static)
+    if tf.executing_eagerly() and not (now or due(function, static, 0.0)):
+        start = time.perf_counter()
+        try:
+            with _place(how):
+                return function(*tensors, *static)
+        finally:
+            due(function, static, min(max(time.perf_counter() - start - _A_CALL, 0.0), _LONGEST))
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
     with _building:  # or threads that come here together would all build it
         graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal
@@ -159,7 +168,7 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
             return graph(*tensors)
     given = [*tensors, *graph.captured_inputs]
     kinds = [tensor.dtype for tensor in graph.outputs]
-    if how == ON_HOST:
+    if how in (ON_HOST, SIDE_BY_SIDE):
         # For each call TensorFlow looks through all functions that might be called in turn, again and again, to find
         # devices for them. It does not for the branches of a case, which run where the case does; any index beyond the
         # last branch means that one. Were the index known, the optimiser would put the branch in place of the case, and
@@ -167,8 +176,10 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
         first = given[0]
         text = first.dtype == tf.string and first.shape.rank == 0
         index = tf.strings.length(first) if text else tf.size(first)
+        # Where a round of a loop may have effects, the next one waits for it.
+        case = tf.raw_ops.Case if how == ON_HOST else tf.raw_ops.StatelessCase
         with _place(how):
-            outputs = tf.raw_ops.Case(branch_index=index, input=given, Tout=kinds, branches=[graph])
+            outputs = case(branch_index=index, input=given, Tout=kinds, branches=[graph])
     else:
         outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
     for output, known in zip(outputs, graph.outputs, strict=True):
@@ -178,7 +189,7 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
 
 def _place(how: str) -> Any:
     """Where it runs."""
-    return tf.device("CPU:0") if how == ON_HOST else contextlib.nullcontext()
+    return tf.device("CPU:0") if how in (ON_HOST, SIDE_BY_SIDE) else contextlib.nullcontext()
 
 
 def looked_at(*arrays: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.compiled import ON_HOST, call, due, in_flight, looked_at
+from tf_loadops.compiled import SIDE_BY_SIDE, call, due, in_flight, looked_at
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.alike import SMALL, Pages, no_pages, read_run, read_small
@@ -93,7 +93,7 @@ def _read_all(file: Tensor, each: Tensor, dtype: str) -> tuple[Tensor, ...]:
     total = tf.shape(each)[0]
 
     def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
-        value, state, trouble = call(_read, file, tf.gather(each, i), static=(dtype, _ALL), how=ON_HOST)
+        value, state, trouble = call(_read, file, tf.gather(each, i), static=(dtype, _ALL), how=SIDE_BY_SIDE)
         return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
 
     arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
