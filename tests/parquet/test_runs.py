@@ -111,7 +111,18 @@ def test_whether_it_paid() -> None:
 
 def test_no_more_than_some_bytes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alike, "_RUN", 40)
-    assert run(FOUR * 3, 12)[:3] == (2, [1, 2, 3, 4] * 2, 2 * len(FOUR))
+    assert by_itself(FOUR * 3) == (2, [1, 2, 3, 4] * 2)
+    monkeypatch.setattr(alike, "_RUN", 1000)
+    monkeypatch.setattr(alike, "_MOST", 1)
+    assert by_itself(FOUR * 3) == (1, [1, 2, 3, 4])
+
+
+def by_itself(pages: bytes) -> Any:
+    """As `run`, and never by a graph that was built before."""
+    column = map(tf.constant, (leaves.INT32, 4, 0, 0))
+    numbers = map(tf.constant, (0, len(pages), 12, NONE))
+    count, _, values, *_ = alike._run(tf.constant(pages), *numbers, *column, "int64")
+    return int(count), values.numpy().tolist()
 
 
 def test_values_of_no_one_width_are_none() -> None:

@@ -28,6 +28,7 @@ SMALL = 1 << 10
 """Bytes of a page that is small."""
 
 _RUN = 16 << 20  # bytes, decompressed, that are taken out of the file at once
+_MOST = 1000  # pages that are; small ones may follow, which are better read in windows
 _RLE = 3  # an Encoding
 
 
@@ -77,7 +78,7 @@ def read_small(file: Tensor, at: Tensor, end: Tensor, rows: Tensor, column: Colu
 def read_run(
     file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column, dtype: str
 ) -> Pages:
-    """Reads pages of any size, up to 16 MiB of them.
+    """Reads pages of any size, up to 1,000 of them or 16 MiB.
 
     Args:
       file: as in `read_small`.
@@ -134,7 +135,7 @@ def _run(
     definition: Tensor, dtype: str,
 ) -> Pages:
     def goes_on(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, *_: Any) -> Tensor:
-        return alike & (left > 0) & (room > 0) & (at < end)
+        return alike & (left > 0) & (room > 0) & (at < end) & (found < _MOST)
 
     def step(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, texts: Any, pages: Any) -> Any:
         headers = read_headers(file, at, end, 1)

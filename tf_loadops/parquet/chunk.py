@@ -136,7 +136,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         alike = no_pages(dtype)
         if dtype != "string" and most == _ALL:
             hopeful = is_plain & tf.equal(hope, _HOPEFUL) & (column.width > 0)
-            alike = _alike(file, page, i, at, end, count - done, codec, column, hopeful, dtype)
+            alike = _alike(file, page, at, end, count - done, codec, column, hopeful, dtype)
             way = tf.where(alike.count > 0, 3, way)
             hope = tf.where(hopeful, tf.where(alike.paid, _HOPEFUL, _HOPELESS), hope)
 
@@ -191,14 +191,14 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
 
 def _alike(
-    file: Tensor, page: Page, i: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column,
-    hopeful: Tensor, dtype: str,
+    file: Tensor, page: Page, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column, hopeful: Tensor,
+    dtype: str,
 ) -> Pages:
     """The pages from this one on that can be read together, if there is hope of any and there is more than one."""
-    uncompressed = tf.equal(codec, codecs.NONE)
-    small = uncompressed & (i >= _FEW) & (page.size < SMALL)
+    small = tf.equal(codec, codecs.NONE) & (page.size < SMALL)
     together = tf.reduce_any(tf.equal(codec, tf.constant(codecs.TOGETHER))) & ~tf.equal(column.kind, k.BOOL)
-    run = together & tf.equal(page.type, DATA) & (page.at + page.size < end)
+    run = together & tf.equal(page.type, DATA)
+    hopeful &= page.at + page.size < end
     ways = [
         lambda: no_pages(dtype),
         lambda: read_small(file, at, end, rows, column, dtype),
