@@ -1,11 +1,12 @@
 """How parts of a graph are called: where they run, and that they run only where they are asked for."""
 
 import pathlib
+import threading
 
 import pytest
 import tensorflow as tf
 
-from tf_loadops.compiled import AS_WRITTEN, ON_HOST, OPTIMISED, always_graph, call
+from tf_loadops.compiled import AS_WRITTEN, ON_HOST, OPTIMISED, SIDE_BY_SIDE, always_graph, call
 
 
 def _fails(text):
@@ -47,7 +48,7 @@ def test_what_is_called_in_a_branch_runs_only_there(inner, outer, tmp_path: path
             function(tf.constant(""))
 
 
-@pytest.mark.parametrize("how", [OPTIMISED, AS_WRITTEN, ON_HOST])
+@pytest.mark.parametrize("how", [OPTIMISED, AS_WRITTEN, ON_HOST, SIDE_BY_SIDE])
 def test_a_part_is_the_same_in_every_way(how):
     graph = tf.function(lambda text: call(_twice, text, how=how), autograph=False)
     for text in ("ab", ""):  # the length of the first tensor means nothing
@@ -68,6 +69,29 @@ def test_what_is_on_the_host_is_a_case_there():
                if op.type == "Case"]  # fmt: skip
     assert case.device.endswith("CPU:0")
     assert case.inputs[0].op.type == "StringLength"
+
+
+MEETING = threading.Barrier(2, timeout=30)
+
+
+def _meet(text):
+    def wait():
+        MEETING.wait()
+        return True
+
+    met = tf.numpy_function(wait, [], tf.bool)
+    with tf.control_dependencies([met]):
+        return tf.strings.length(text)
+
+
+def test_rounds_of_a_loop_run_side_by_side():
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+    def function(text):
+        lengths = tf.TensorArray(tf.int32, 2, element_shape=[])
+        body = lambda i, array: (i + 1, array.write(i, call(_meet, text, now=True, how=SIDE_BY_SIDE)))  # noqa: E731
+        return tf.while_loop(lambda i, _: i < 2, body, (0, lengths), parallel_iterations=2)[1].stack()
+
+    assert function(tf.constant("abc")).numpy().tolist() == [3, 3]
 
 
 def test_a_loop_stays_a_graph_where_functions_are_run_eagerly():

@@ -59,6 +59,7 @@ def selected(schema: Any, columns: Sequence[str] | None) -> list[str]:
     is_schema(schema)
     if isinstance(columns, str):
         raise LoadError(f"columns is a sequence of names. Received: columns={columns!r}.")
-    if columns is not None and not columns:
+    names = schema.names if columns is None else list(columns)
+    if not names:
         raise LoadError("At least one column is read. Received: columns=[].")
-    return schema.names if columns is None else list(columns)
+    return names

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 import tf_loadops as tlo
 from tf_loadops.errors import message_of
 from tf_loadops.parquet import alike, leaves
-from tf_loadops.parquet.codecs import has_zstd
+from tf_loadops.parquet.codecs import decompress_all, has_zstd
 from tf_loadops.parquet.values import Column
 
+from .encodings import uleb
 from .handmade import DOUBLE, INT32, OPTIONAL, Chunk, data_page, dictionary_page, v2_page
 from .test_read_parquet import DAMAGED, NO_SUCH_PLACE, OTHER_COUNT, UNREADABLE, made, same
 
@@ -40,12 +41,14 @@ def ints(*values: int, codec: int = NONE, levels: bytes = b"") -> bytes:
     return data_page(compressed(body, codec), len(values), size=len(body))
 
 
-def run(pages: bytes, rows: int, codec: int = NONE, definition: int = 0, width: int = 4) -> Any:
+def run(
+    pages: bytes, rows: int, codec: int = NONE, definition: int = 0, kind: int = leaves.INT32, width: int = 4,
+    scale: int = 0, dtype: str = "int64", most: int = alike.MOST,
+) -> Any:  # fmt: skip
     """How many pages are read together, their values, how many bytes they take, and whether that paid."""
-    found = alike.read_run(
-        tf.constant(b"PAR1" + pages), tf.constant(4), tf.constant(4 + len(pages)), tf.constant(rows),
-        tf.constant(codec), Column(*map(tf.constant, (leaves.INT32, width, 0, definition))), "int64",
-    )
+    numbers = map(tf.constant, (4, 4 + len(pages), rows, codec, most))
+    column = Column(*map(tf.constant, (kind, width, scale, definition)))
+    found = alike.read_run(tf.constant(b"PAR1" + pages), *numbers, column, dtype)
     return int(found.count), found.values.numpy().tolist(), int(found.end) - 4, bool(found.paid)
 
 
@@ -111,18 +114,49 @@ def test_whether_it_paid() -> None:
 
 def test_no_more_than_some_bytes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alike, "_RUN", 40)
-    assert by_itself(FOUR * 3) == (2, [1, 2, 3, 4] * 2)
-    monkeypatch.setattr(alike, "_RUN", 1000)
-    monkeypatch.setattr(alike, "_MOST", 1)
-    assert by_itself(FOUR * 3) == (1, [1, 2, 3, 4])
-
-
-def by_itself(pages: bytes) -> Any:
-    """As `run`, and never by a graph that was built before."""
     column = map(tf.constant, (leaves.INT32, 4, 0, 0))
-    numbers = map(tf.constant, (0, len(pages), 12, NONE))
-    count, _, values, *_ = alike._run(tf.constant(pages), *numbers, *column, "int64")
-    return int(count), values.numpy().tolist()
+    numbers = map(tf.constant, (0, 3 * len(FOUR), 12, NONE, alike.MOST))
+    count, _, values, *_ = alike._run(tf.constant(FOUR * 3), *numbers, *column, "int64")  # no graph of before
+    assert (int(count), values.numpy().tolist()) == (2, [1, 2, 3, 4] * 2)
+
+
+def test_no_more_pages_than_wanted() -> None:
+    assert run(FOUR * 3, 12, most=1)[:3] == (1, [1, 2, 3, 4], len(FOUR))
+
+
+def test_numbers_of_other_kinds() -> None:
+    def pages(*bodies: bytes) -> bytes:
+        return b"".join(data_page(body, 1) for body in bodies)
+
+    numbers = (12345, -1)
+    decimals = pages(*(number.to_bytes(5, "big", signed=True) for number in numbers))
+    of_five = {"kind": leaves.DECIMAL, "width": 5, "scale": 2, "dtype": "float64"}
+    assert run(decimals, 2, **of_five)[:2] == (2, [123.45, -0.01])
+    days = pages(*(struct.pack("<qi", 7, 2440588 + day) for day in (0, 2)))
+    assert run(days, 2, kind=leaves.INT96, width=12)[:2] == (2, [7, 2 * 86_400 * 10**9 + 7])
+    halves = pages(*(np.float16(number).tobytes() for number in (0.5, -2)))
+    assert run(halves, 2, kind=leaves.HALF, width=2, dtype="float32")[:2] == (2, [0.5, -2.0])
+
+
+def test_a_column_in_an_optional_group() -> None:
+    full = ints(5, 6, levels=ALL_ONES + b"\4\2")
+    assert run(full + ints(7, levels=ALL_ONES + b"\2\1"), 9, definition=2)[:2] == (1, [5, 6])
+
+
+def test_a_header_longer_than_a_window_ends_a_run() -> None:
+    page = b"\x15\0\x15\x08\x15\x08\x2c\x15\x02\x15\0\x15\x06\x15\x06\x1c\x18" + uleb(70_000) + b"x" * 70_000
+    page += b"\0\0\0" + struct.pack("<i", 9)
+    assert run(FOUR + page, 5)[:3] == (1, [1, 2, 3, 4], len(FOUR))
+    assert run(page, 1)[0] == 0
+
+
+def test_a_page_that_inflates_to_something_else_stops_the_others() -> None:
+    texts = [gzip.compress(b"abc"), gzip.compress(b"abcd"), b"no gzip"]
+    for order, sizes in (((0, 1), (3, 3)), ((1, 0), (3, 3)), ((0, 2), (3, 7))):
+        pages, ok = decompress_all(tf.constant([texts[i] for i in order]), tf.constant(GZIP), tf.constant(sizes))
+        assert (pages.numpy().tolist(), bool(ok)) == ([], False)
+    pages, ok = decompress_all(tf.constant(texts[:2]), tf.constant(GZIP), tf.constant([3, 4]))
+    assert (pages.numpy().tolist(), bool(ok)) == ([b"abc", b"abcd"], True)
 
 
 def test_values_of_no_one_width_are_none() -> None:

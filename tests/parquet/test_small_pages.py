@@ -22,7 +22,7 @@ from tf_loadops.parquet.values import Column
 from .handmade import BOOLEAN, BYTE_ARRAY, DOUBLE, INT32, INT96, OPTIONAL, Chunk, data_page, dictionary_page
 from .test_read_parquet import DAMAGED, NO_SUCH_PLACE, OTHER_COUNT, UNREADABLE, column, made, refused, same
 
-MANY = 40  # pages; those before the 24th are read one by one anyway
+MANY = 40  # pages, more than an eager read takes op by op
 OF_KIND = {INT32: (leaves.INT32, 4), DOUBLE: (leaves.DOUBLE, 8), BOOLEAN: (leaves.BOOL, 1)}
 
 

@@ -102,11 +102,11 @@ class CSVDataLoader(Loader):
     def read(self, source: Any = None) -> Table:
         """Reads files; see `tlo.read_csv`."""
         path = self.own_source() if source is None else source
-        return read_csv(path, self.schema, columns=self.columns, **self._reading)
+        return read_csv(path, self.schema, columns=self._columns, **self._reading)
 
     def parse(self, text: Any) -> Table:
         """Parses text in memory; see `tlo.parse_csv`."""
-        return parse_csv(text, self.schema, columns=self.columns, **self._reading)
+        return parse_csv(text, self.schema, columns=self._columns, **self._reading)
 
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """The matrix as the engines leave it, not cut into columns and put together again."""
@@ -116,7 +116,7 @@ class CSVDataLoader(Loader):
 
     def options(self, **changed: Any) -> Options:
         """How the layer reads; keyword arguments take the place of its own."""
-        return Options(self.schema, tuple(selected(self.schema, self.columns)), **{**self._reading, **changed})
+        return Options(self.schema, tuple(selected(self.schema, self._columns)), **{**self._reading, **changed})
 
 
 @keras.saving.register_keras_serializable(package="tf_loadops")

@@ -112,7 +112,7 @@ class Loader(keras.layers.Layer, abc.ABC):
         return False
 
     @property
-    def columns(self) -> list[str]:
+    def _columns(self) -> list[str]:
         """The names of all columns read: those of the features, and the label."""
         return self.features if self.label is None else [*self.features, self.label]
 

@@ -117,7 +117,7 @@ class ParquetDataLoader(Loader):
         return self.own_source() if source is None else as_strings(source)
 
     def _options(self) -> Options:
-        return make_options(self.schema, self.columns, **self._reading)
+        return make_options(self.schema, self._columns, **self._reading)
 
 
 def _matrix(

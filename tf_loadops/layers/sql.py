@@ -147,13 +147,13 @@ class DatabaseDataLoader(Loader):
         if self.source is None or self._is_server or self._reading["engine"] == "query" or self.params:
             return None
         must = self._reading["engine"] == "scan"
-        return layout_of(as_source(self.source)[0], self.query, self.schema.select(self.columns), must)
+        return layout_of(as_source(self.source)[0], self.query, self.schema.select(self._columns), must)
 
     def _options(self, params: Mapping[str, Any] | None) -> Any:
         if self._is_server:
             on_bad_row = self._reading["on_bad_row"]
-            return server_options(self.schema, self.columns, on_bad_row, self._timeout, params)
-        return make_options(self.schema, self.columns, params=params, layout=self._layout, **self._reading)
+            return server_options(self.schema, self._columns, on_bad_row, self._timeout, params)
+        return make_options(self.schema, self._columns, params=params, layout=self._layout, **self._reading)
 
     @staticmethod
     def _checked(source: Any) -> bool:

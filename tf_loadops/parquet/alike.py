@@ -28,7 +28,8 @@ SMALL = 1 << 10
 """Bytes of a page that is small."""
 
 _RUN = 16 << 20  # bytes, decompressed, that are taken out of the file at once
-_MOST = 1000  # pages that are; small ones may follow, which are better read in windows
+MOST = 1000
+"""Pages that are at most; small ones may follow, which are better read in windows."""
 _RLE = 3  # an Encoding
 
 
@@ -76,9 +77,9 @@ def read_small(file: Tensor, at: Tensor, end: Tensor, rows: Tensor, column: Colu
 
 
 def read_run(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column, dtype: str
+    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, column: Column, dtype: str
 ) -> Pages:
-    """Reads pages of any size, up to 1,000 of them or 16 MiB.
+    """Reads pages of any size, up to 16 MiB of them.
 
     Args:
       file: as in `read_small`.
@@ -86,6 +87,7 @@ def read_run(
       end: as in `read_small`.
       rows: as in `read_small`.
       codec: int32 scalar, one of `codecs.TOGETHER`.
+      most: int32 scalar, how many pages at most.
       column: as in `read_small`, but no bool, whose pages end within a byte.
       dtype: as in `read_small`.
 
@@ -94,7 +96,7 @@ def read_run(
 
     Source: as of `read_small`.
     """
-    return Pages(*call(_run, file, at, end, rows, codec, *column, static=(dtype,), how=ON_HOST))
+    return Pages(*call(_run, file, at, end, rows, codec, most, *column, static=(dtype,), how=ON_HOST))
 
 
 def _small(
@@ -127,15 +129,15 @@ def _small(
 
     values, bad = to_numbers(tf.cond(is_bool, bits, whole), kind, width, scale, dtype)
     ends = tf.concat([[at], at + headers.start + size], 0)
-    return Pages(taken, ends[taken], values, bad, taken > 1)
+    return Pages(taken, ends[taken], values, bad, (taken > 1) & (8 * taken >= tf.size(headers.start)))
 
 
 def _run(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, kind: Tensor, width: Tensor, scale: Tensor,
-    definition: Tensor, dtype: str,
+    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, kind: Tensor, width: Tensor,
+    scale: Tensor, definition: Tensor, dtype: str,
 ) -> Pages:
     def goes_on(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, *_: Any) -> Tensor:
-        return alike & (left > 0) & (room > 0) & (at < end) & (found < _MOST)
+        return alike & (left > 0) & (room > 0) & (at < end) & (found < most)
 
     def step(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, texts: Any, pages: Any) -> Any:
         headers = read_headers(file, at, end, 1)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_loadops.compiled import SIDE_BY_SIDE, call, due, in_flight, looked_at
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet import leaves as k
-from tf_loadops.parquet.alike import SMALL, Pages, no_pages, read_run, read_small
+from tf_loadops.parquet.alike import MOST, SMALL, Pages, no_pages, read_run, read_small
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
 from tf_loadops.parquet.values import ENCODINGS, PLAIN, UNKNOWN, Column, Values, no_values, read_values
@@ -28,8 +28,9 @@ _A_PAGE = 0.02
 _ROWS_OF_A_PAGE = 20_000  # as most writers have it
 _FEW = 20  # pages of a column chunk that are read op by op; before, there is no telling how many there are
 _ALL = 2**31 - 1
-# Whether pages are read together: once the first has no value missing, and until it did not pay.
-_UNTRIED, _HOPEFUL, _HOPELESS = range(3)
+# How many pages are to be read together: some behind one without a missing value, more where that paid, and none for a
+# while where it did not, which counts up to 0.
+_SOME, _MORE, _WHILE = 4, 8, 16
 _EMPTY = 1000  # pages one behind another that may be without a value; a hostile file has one for every few bytes
 
 
@@ -135,10 +136,10 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         is_plain = tf.equal(way, 1) & tf.equal(page.encoding, 0)
         alike = no_pages(dtype)
         if dtype != "string" and most == _ALL:
-            hopeful = is_plain & tf.equal(hope, _HOPEFUL) & (column.width > 0)
-            alike = _alike(file, page, at, end, count - done, codec, column, hopeful, dtype)
+            hopeful = is_plain & (hope > 0) & (column.width > 0)
+            alike = _alike(file, page, at, end, count - done, codec, column, tf.where(hopeful, hope, 0), dtype)
             way = tf.where(alike.count > 0, 3, way)
-            hope = tf.where(hopeful, tf.where(alike.paid, _HOPEFUL, _HOPELESS), hope)
+            hope = tf.where(hopeful, tf.where(alike.paid, tf.minimum(_MORE * hope, MOST), -_WHILE), hope)
 
         def nothing() -> tuple[Tensor, ...]:
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *dictionary, wrong, *one
@@ -164,7 +165,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
         full = is_plain & (rows > 0) & ~tf.reduce_any(tf.equal(state, MISSING))
-        hope = tf.where(tf.equal(hope, _UNTRIED) & full, _HOPEFUL, hope)
+        hope = tf.where(hope < 0, hope + 1, tf.where(tf.equal(hope, 0) & full, _SOME, hope))
         empty = tf.where(rows > 0, 0, empty + 1)
         found = tf.where(tf.equal(found, OK) & (empty > _EMPTY), ALL_EMPTY, found)
         return (
@@ -191,20 +192,20 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
 
 def _alike(
-    file: Tensor, page: Page, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column, hopeful: Tensor,
+    file: Tensor, page: Page, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column, most: Tensor,
     dtype: str,
 ) -> Pages:
-    """The pages from this one on that can be read together, if there is hope of any and there is more than one."""
+    """The pages from this one on that can be read together, at most so many, if there is more than one."""
     small = tf.equal(codec, codecs.NONE) & (page.size < SMALL)
     together = tf.reduce_any(tf.equal(codec, tf.constant(codecs.TOGETHER))) & ~tf.equal(column.kind, k.BOOL)
     run = together & tf.equal(page.type, DATA)
-    hopeful &= page.at + page.size < end
+    more = (most > 0) & (page.at + page.size < end)
     ways = [
         lambda: no_pages(dtype),
         lambda: read_small(file, at, end, rows, column, dtype),
-        lambda: read_run(file, at, end, rows, codec, column, dtype),
+        lambda: read_run(file, at, end, rows, codec, most, column, dtype),
     ]
-    found = tf.switch_case(tf.where(hopeful, tf.where(small, 1, tf.where(run, 2, 0)), 0), ways)
+    found = tf.switch_case(tf.where(more, tf.where(small, 1, tf.where(run, 2, 0)), 0), ways)
     return found._replace(values=tf.ensure_shape(found.values, [None]), bad=tf.ensure_shape(found.bad, [None]))
 
 

@@ -55,7 +55,8 @@ def decompress(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tenso
     Source: parquet.thrift, CompressionCodec; Compression.md of the Parquet format.
     """
     def one() -> tuple[Tensor, Tensor]:
-        found, ok = decompress_all(data[None], codec, size[None])
+        count = tf.minimum(size, 1)  # which is one here, and which no graph knows
+        found, ok = decompress_all(tf.fill([count], data), codec, tf.fill([count], size))
         return tf.strings.reduce_join(found), ok
 
     ways = [
@@ -93,7 +94,7 @@ def _decompress_all(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, 
     ways = [
         lambda: (data, tf.constant(True)),
         lambda: _snappy(data, size),
-        lambda: attempt(lambda value: tf.io.decode_compressed(value, "GZIP"), data, none),
+        lambda: _gzip(data, size),
         lambda: _zstd(data, size) if has_zstd() else (none, tf.constant(False)),
         lambda: (none, tf.constant(False)),
     ]
@@ -104,6 +105,20 @@ def _decompress_all(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, 
     result = result[: tf.where(ok, tf.size(size), 0)]
     ok &= tf.reduce_all(tf.equal(tf.strings.length(result), size[: tf.size(result)]))
     return result[: tf.where(ok, tf.size(size), 0)], ok
+
+
+def _gzip(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    def one(page: tuple[Tensor, Tensor]) -> Tensor:
+        inflated = tf.io.decode_compressed(page[0], "GZIP")
+        right = tf.equal(tf.strings.length(inflated), page[1])
+        with tf.control_dependencies([tf.debugging.Assert(right, [page[1]])]):
+            return tf.identity(inflated)
+
+    # A few bytes may stand for gigabytes, so the first page that is none ends it.
+    def each(pages: Tensor) -> Tensor:
+        return tf.map_fn(one, (pages, size), fn_output_signature=tf.string, parallel_iterations=1)
+
+    return attempt(tf.autograph.experimental.do_not_convert(each), data, tf.zeros([0], tf.string))
 
 
 def _snappy(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
