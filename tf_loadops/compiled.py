@@ -20,7 +20,8 @@ Tensor = Any
 PRICE = 2.0
 A_BYTE = 1 / 45e6
 # Seconds: what a call of a graph takes anyway, and what a call op by op takes at most for other reasons than its data.
-_A_CALL, _LONGEST = 0.006, 0.25
+# What a part on the host takes is part of such a call, and counted at a flat rate, or all graphs would be built at once.
+_A_CALL, _LONGEST, _A_PART = 0.006, 0.25, 0.012
 
 OPTIMISED = "optimised"
 """As TensorFlow calls functions by itself."""
@@ -85,13 +86,15 @@ def call(
     Returns:
       What the function returns.
     """
-    if tf.executing_eagerly() and not (now or due(function, static, 0.0)):
+    flat = _A_PART if how == ON_HOST else 0.0
+    if tf.executing_eagerly() and not (now or due(function, static, flat)):
         start = time.perf_counter()
         try:
             with _place(how):
                 return function(*tensors, *static)
         finally:
-            due(function, static, min(max(time.perf_counter() - start - _A_CALL, 0.0), _LONGEST))
+            if how != ON_HOST:
+                due(function, static, min(max(time.perf_counter() - start - _A_CALL, 0.0), _LONGEST))
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
     with _building:  # or threads that come here together would all build it
         graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal

@@ -51,7 +51,8 @@ def test_a_path_that_is_not_utf8(tmp_path: pathlib.Path) -> None:
 def test_paths_to_nothing_are_refused(path: str) -> None:
     said = refusal(lambda: tlo.read_csv(path, SCHEMA))
     found = "cannot be read: it is a directory, or " if path == "/" else "no such file. "
-    assert said.startswith(f"{path}: {found}")
+    shown = path or "''"
+    assert said.startswith(f"{shown}: {found}")
 
 
 def test_a_scheme_without_a_file_system_is_refused() -> None:
