@@ -20,7 +20,8 @@ Tensor = Any
 PRICE = 2.0
 A_BYTE = 1 / 45e6
 # Seconds: what a call of a graph takes anyway, and what a call op by op takes at most for other reasons than its data.
-# What a part on the host takes is part of such a call, and counted at a flat rate, or all graphs would be built at once.
+# What a part on the host takes is part of such a call, and counted at a flat rate; else all graphs would be built at
+# once.
 _A_CALL, _LONGEST, _A_PART = 0.006, 0.25, 0.012
 
 OPTIMISED = "optimised"
