@@ -203,7 +203,7 @@ def test_directory_and_missing_directory(tmp_path):
          "a file."),
         (b"a\0.db", "a\\0.db: no regular file: it lies in /dev or /proc, or its name holds a NUL. Give the path of a "
          "file."),
-        ("", ": no such file. Check the path; a relative one starts at the working directory of the process."),
+        ("", "'': no such file. Check the path; a relative one starts at the working directory of the process."),
         (":memory:", ":memory:: no such file. Check the path; a relative one starts at the working directory of the "
          "process."),
         ("file:x.db?mode=rwc", "file:x.db?mode=rwc: no such file. Check the path; a relative one starts at the working "
