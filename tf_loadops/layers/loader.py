@@ -57,10 +57,7 @@ class Loader(keras.layers.Layer, abc.ABC):
     """A layer whose call is the reading of a source.
 
     Subclasses say how to read (`read`, `matrix`, and `parse` if they take rows of text), which schema a Table of theirs
-    has, and in `_reading` with which other arguments they read.
-
-    Attributes:
-      reads: what a loader reads, for messages.
+    has, in `_reading` with which other arguments they read, and in `_reads` what that is, for messages.
 
     Args:
       source: the default path, or list of paths, read when the layer is called with None; or None.
@@ -71,7 +68,7 @@ class Loader(keras.layers.Layer, abc.ABC):
       **kwargs: `name` and `dtype` of the layer; a matrix is float64 with dtype="float64", and float32 otherwise.
     """
 
-    reads = "files"
+    _reads = "files"
 
     def __init__(
         self,
@@ -133,7 +130,7 @@ class Loader(keras.layers.Layer, abc.ABC):
         Raises:
           LoadError: always.
         """
-        raise LoadError(f"{type(self).__name__} reads {self.reads} and takes no rows of text. Call it with a path.")
+        raise LoadError(f"{type(self).__name__} reads {self._reads} and takes no rows of text. Call it with a path.")
 
     @abc.abstractmethod
     def matrix(self, source: Any, rows: bool) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -66,7 +66,7 @@ class ParquetDataLoader(Loader):
       [[1.5, 1.0], [nan, 2.0]]
     """
 
-    reads = "Parquet files"
+    _reads = "Parquet files"
 
     def __init__(
         self,

@@ -79,7 +79,7 @@ class DatabaseDataLoader(Loader):
       [[1.5, 2.0], [nan, 4.0]]
     """
 
-    reads = "databases"
+    _reads = "databases"
 
     def __init__(
         self,
