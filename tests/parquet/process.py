@@ -122,7 +122,8 @@ def main() -> None:
                 functions[key] = tf.function(read, input_signature=spec, autograph=False)
             read = functions[key]
         path = tf.constant(job["path"])
-        for _ in range(2 if again else 1):
+        seconds = []
+        for _ in range(3 if again else 1):  # one of them may come to build a graph, which is not what is timed
             begun = time.monotonic()
             try:
                 values, valid, counts = ({k: v.numpy() for k, v in part.items()} for part in read(path))
@@ -135,7 +136,8 @@ def main() -> None:
                 answer = {"outcome": "refused" if is_refusal else "raised", "message": message}
             except Exception as error:
                 answer = {"outcome": "raised", "message": f"{type(error).__name__}: {error}"}
-        print(json.dumps({**answer, "seconds": time.monotonic() - begun}), flush=True)
+            seconds.append(time.monotonic() - begun)
+        print(json.dumps({**answer, "seconds": min(seconds)}), flush=True)
 
 
 if __name__ == "__main__":
