@@ -112,7 +112,7 @@ def _small(
     # Of a page with more values than a window has bits nothing is read.
     count = tf.minimum(count, 8 * tf.size(bytes_))
     plain &= tf.cumsum(tf.cast(count, tf.int64)) <= tf.cast(rows, tf.int64)
-    head = tf.gather(bytes_, tf.minimum(headers.start[:, None] + tf.range(12), tf.size(bytes_) - 1))
+    head = tf.gather(bytes_, headers.start[:, None] + tf.range(12))
     before, full = _levels(head, size, count, levels, definition)
     needed = tf.where(is_bool, SHR(count + 7, 3), count * width)
     plain &= full & (needed > 0) & (needed <= size - before)
