@@ -19,7 +19,7 @@ import tf_loadops as tlo
 from tf_loadops.errors import message_of
 from tf_loadops.parquet import alike, leaves
 from tf_loadops.parquet.codecs import decompress_all, has_zstd
-from tf_loadops.parquet.values import Column
+from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE, PRESENT, Column, Values, no_values
 
 from .encodings import uleb
 from .handmade import DOUBLE, INT32, OPTIONAL, Chunk, data_page, dictionary_page, v2_page
@@ -43,13 +43,17 @@ def ints(*values: int, codec: int = NONE, levels: bytes = b"") -> bytes:
 
 def run(
     pages: bytes, rows: int, codec: int = NONE, definition: int = 0, kind: int = leaves.INT32, width: int = 4,
-    scale: int = 0, dtype: str = "int64", most: int = alike.MOST,
+    scale: int = 0, dtype: str = "int64", most: int = alike.MOST, dictionary: Any = None,
 ) -> Any:  # fmt: skip
     """How many pages are read together, their values, how many bytes they take, and whether that paid."""
     numbers = map(tf.constant, (4, 4 + len(pages), rows, codec, most))
     column = Column(*map(tf.constant, (kind, width, scale, definition)))
-    found = alike.read_run(tf.constant(b"PAR1" + pages), *numbers, column, dtype)
-    return int(found.count), found.values.numpy().tolist(), int(found.end) - 4, bool(found.paid)
+    indexed = tf.constant(dictionary is not None)
+    entries = no_values(dtype) if dictionary is None else Values(*map(tf.constant, dictionary))
+    found = alike.read_run(tf.constant(b"PAR1" + pages), *numbers, indexed, column, entries, dtype)
+    values, states = found.values.numpy().tolist(), found.states.numpy().tolist()
+    shown = [None if state == MISSING else value for value, state in zip(values, states, strict=True)]
+    return int(found.count), shown, int(found.end) - 4, bool(found.paid)
 
 
 CODECS = [NONE, SNAPPY, GZIP, *([ZSTD] if has_zstd() else [])]
@@ -65,7 +69,7 @@ def test_pages_that_go_together(codec: int, optional: bool) -> None:
     assert run(pages, 54, codec, definition=int(optional)) == wanted
 
 
-NULLS = ALL_ONES + b"\x06\0" + b"\0" * 12
+NULLS = ALL_ONES + b"\x06\0"
 FOUR = ints(1, 2, 3, 4)
 
 
@@ -75,7 +79,8 @@ FOUR = ints(1, 2, 3, 4)
         (dictionary_page(struct.pack("<i", 1), 1), 0),
         (data_page(struct.pack("<i", 1), 1, encoding=5), 0),
         (v2_page(b"", struct.pack("<i", 1), 1, 0), 0),
-        (data_page(NULLS, 3), 1),
+        (data_page(b"\1\0\0\0\6", 3), 1),
+        (data_page(ALL_ONES + b"\3\5" + b"\0" * 4, 3), 1),
         (data_page(ALL_ONES, 1), 1),
         (data_page(b"\1\0\0", 1), 0),
         (data_page(b"", 1), 0),
@@ -85,7 +90,8 @@ FOUR = ints(1, 2, 3, 4)
         (b"\xff" * 20, 0),
         (b"\0" * 20, 0),
     ],
-    ids=["dictionary", "encoded", "version 2", "nulls", "no levels", "too few bytes", "no bytes", "no values",
+    ids=["dictionary", "encoded", "version 2", "levels cut short", "nulls and too few bytes",
+         "no levels", "too few bytes", "no bytes", "no values",
          "very many", "cut off", "no header", "no fields"],
 )  # fmt: skip
 def test_a_page_that_ends_a_run(page: bytes, definition: int) -> None:
@@ -107,16 +113,62 @@ def test_no_more_rows_than_there_are() -> None:
 
 
 def test_whether_it_paid() -> None:
-    nulls = data_page(NULLS, 3)
+    short = data_page(ALL_ONES + b"\2\1", 1)
     good = ints(5, levels=ALL_ONES + b"\2\1")
-    assert [run(good + nulls * n, 100, definition=1)[3] for n in range(4)] == [True, True, False, False]
+    assert [run(good + short * n, 100, definition=1)[3] for n in range(4)] == [True, True, False, False]
+
+
+def test_missing_values() -> None:
+    bits = data_page(ALL_ONES + b"\3\5" + struct.pack("<2i", 7, 8), 3)  # the first and the third of three are there
+    every, none = ints(5, levels=ALL_ONES + b"\2\1"), data_page(NULLS, 3)
+    pages = every + bits + none + every
+    assert run(pages, 8, definition=1) == (4, [5, 7, None, 8, None, None, None, 5], len(pages), True)
+    # Without a value, and with one in a group that has another, which is missing itself.
+    deep = data_page(b"\4\0\0\0\2\2\2\1" + struct.pack("<i", 9), 2)
+    assert run(deep + deep, 4, definition=2)[:2] == (2, [9, None] * 2)
+
+
+def test_indices_of_a_dictionary() -> None:
+    words = ([b"no", b"yes"], [False, False], True)
+    ones, both = data_page(b"\1\6\1", 3, encoding=8), data_page(b"\1\3\2", 2, encoding=2)
+    pages = ones + both
+    assert run(pages, 5, dtype="string", dictionary=words, kind=leaves.TEXT, width=0) == (
+        2, [b"yes", b"yes", b"yes", b"no", b"yes"], len(pages), True
+    )  # fmt: skip
+    gaps = data_page(ALL_ONES + b"\3\5" + b"\1\3\1", 3, encoding=8)
+    numbers = {"dictionary": ([10.0, 20.0], [False, False], True), "dtype": "float64", "definition": 1}
+    assert run(gaps * 2, 6, **numbers)[:2] == (2, [20.0, None, 10.0] * 2)
+    # PLAIN pages do not go with them, nor do these go with such.
+    assert run(ones + ints(1) + ones, 7, dictionary=([1, 2], [False, False], True))[:2] == (1, [2, 2, 2])
+    assert run(ints(1) + ones, 4)[:2] == (1, [1])
+
+
+def test_entries_that_a_dtype_cannot_hold_are_marked() -> None:
+    column, entries = Column(*map(tf.constant, (leaves.DOUBLE, 8, 0, 0))), ([3, 0], [False, True], True)
+    page = data_page(b"\1\3\2", 2, encoding=8)
+    numbers = map(tf.constant, (0, len(page), 2, NONE, 9, True))
+    found = alike.read_run(tf.constant(page), *numbers, column, Values(*map(tf.constant, entries)), "int32")
+    assert (found.values.numpy().tolist(), found.states.numpy().tolist()) == ([3, 0], [PRESENT, OUT_OF_RANGE])
+
+
+@pytest.mark.parametrize(
+    "body", [b"\2\6\2", b"\x21\6\0\0\0\0\0", b"\1\4\1", b"\1", b"\1\7"],
+    ids=["no such entry", "wider than 32 bits", "too few", "no runs", "cut off"],
+)  # fmt: skip
+def test_indices_that_cannot_be_read_end_a_run(body: bytes) -> None:
+    good, bad = data_page(b"\1\6\1", 3, encoding=8), data_page(body, 3, encoding=8)
+    words = {"dictionary": ([b"no", b"yes"], [False, False], True), "dtype": "string"}
+    assert run(good + bad, 6, **words)[:3] == (1, [b"yes"] * 3, len(good))
+    assert run(bad, 3, **words) == (0, [], 0, False)
+    assert run(good, 3, dictionary=([b"no", b"yes"], [False, False], False), dtype="string")[0] == 0
 
 
 def test_no_more_than_some_bytes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alike, "_RUN", 40)
     column = map(tf.constant, (leaves.INT32, 4, 0, 0))
-    numbers = map(tf.constant, (0, 3 * len(FOUR), 12, NONE, alike.MOST))
-    count, _, values, *_ = alike._run(tf.constant(FOUR * 3), *numbers, *column, "int64")  # no graph of before
+    numbers = map(tf.constant, (0, 3 * len(FOUR), 12, NONE, alike.MOST, False))
+    no_graph_of_before = alike._run
+    count, _, values, *_ = no_graph_of_before(tf.constant(FOUR * 3), *numbers, *column, *no_values("int64"), "int64")
     assert (int(count), values.numpy().tolist()) == (2, [1, 2, 3, 4] * 2)
 
 
@@ -140,7 +192,7 @@ def test_numbers_of_other_kinds() -> None:
 
 def test_a_column_in_an_optional_group() -> None:
     full = ints(5, 6, levels=ALL_ONES + b"\4\2")
-    assert run(full + ints(7, levels=ALL_ONES + b"\2\1"), 9, definition=2)[:2] == (1, [5, 6])
+    assert run(full + data_page(ALL_ONES + b"\2\1", 1), 9, definition=2)[:2] == (2, [5, 6, None])
 
 
 def test_a_header_longer_than_a_window_ends_a_run() -> None:

@@ -1,9 +1,10 @@
 """Pages that follow one another and are alike, many at once: what is done for a page takes longer than its values.
 
-They are as plain as can be: DATA, PLAIN, of one width, no value missing. Where pages are small, one program walks over
-the headers in a window, and the values behind them are gathered. Where they are not, a loop takes page after page out
-of the file, and what then remains to be done is done for all of them. Both stop before the first page that is
-different, which is left to `chunk`: so nothing here can be wrong with a page.
+They are DATA pages, all PLAIN or all of the dictionary, of one width, with definition levels in runs or none. Where
+they are small, PLAIN and without a missing value, one program walks over the headers in a window, and the values behind
+them are gathered. Else a loop takes page after page out of the file, and what can be done for all of them at once is
+done so. Both stop before the first page that is different, which is left to `chunk`: so nothing here can be wrong with
+a page.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from tf_loadops.bytesops.swar import AND, SHR
 from tf_loadops.compiled import ON_HOST, call
 from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.codecs import decompress_all
-from tf_loadops.parquet.hybrid import repeats
+from tf_loadops.parquet.hybrid import read_indices, repeats
+from tf_loadops.parquet.levels import Levels, read_runs, spread
 from tf_loadops.parquet.numbers import to_numbers
 from tf_loadops.parquet.thrift import SPARE, read_headers
-from tf_loadops.parquet.values import Column
+from tf_loadops.parquet.values import OUT_OF_RANGE, Column, Values
 from tf_loadops.sql.scan_pages import ranges
 
 Tensor = Any
@@ -30,7 +32,7 @@ SMALL = 1 << 10
 _RUN = 16 << 20  # bytes, decompressed, that are taken out of the file at once
 MOST = 1000
 """Pages that are at most; small ones may follow, which are better read in windows."""
-_RLE = 3  # an Encoding
+_RLE, _DICTIONARIES = 3, (2, 8)  # Encodings
 
 
 class Pages(NamedTuple):
@@ -39,22 +41,22 @@ class Pages(NamedTuple):
     Attributes:
       count: int32 scalar, how many.
       end: int32 scalar, where the last one ends in the file.
-      values: of all of them, of the dtype.
-      bad: bool of the same shape, which of them the dtype does not have.
+      values: of all their rows, of the dtype; anything where there is none.
+      states: uint8 of the same shape, PRESENT, MISSING or OUT_OF_RANGE.
       paid: bool scalar, whether it was worth looking at them together.
     """
 
     count: Tensor
     end: Tensor
     values: Tensor
-    bad: Tensor
+    states: Tensor
     paid: Tensor
 
 
 def no_pages(dtype: str) -> Pages:
     """None."""
     nothing = tf.zeros([0], dtype)
-    return Pages(tf.constant(0), tf.constant(0), nothing, tf.zeros([0], tf.bool), tf.constant(False))
+    return Pages(tf.constant(0), tf.constant(0), nothing, tf.zeros([0], tf.uint8), tf.constant(False))
 
 
 def read_small(file: Tensor, at: Tensor, end: Tensor, rows: Tensor, column: Column, dtype: str) -> Pages:
@@ -77,7 +79,8 @@ def read_small(file: Tensor, at: Tensor, end: Tensor, rows: Tensor, column: Colu
 
 
 def read_run(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, column: Column, dtype: str
+    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor, column: Column,
+    dictionary: Values, dtype: str,
 ) -> Pages:
     """Reads pages of any size, up to 16 MiB of them.
 
@@ -88,15 +91,18 @@ def read_run(
       rows: as in `read_small`.
       codec: int32 scalar, one of `codecs.TOGETHER`.
       most: int32 scalar, how many pages at most.
-      column: as in `read_small`, but no bool, whose pages end within a byte.
-      dtype: as in `read_small`.
+      indexed: bool scalar, whether they are of the dictionary, and not PLAIN.
+      column: as in `read_small`, but neither a bool nor of values without a width, unless `indexed`.
+      dictionary: the column chunk's.
+      dtype: any, but a string only if `indexed`.
 
     Returns:
       The pages; none where the first is no such page.
 
     Source: as of `read_small`.
     """
-    return Pages(*call(_run, file, at, end, rows, codec, most, *column, static=(dtype,), how=ON_HOST))
+    tensors = (file, at, end, rows, codec, most, indexed, *column, *dictionary)
+    return Pages(*call(_run, *tensors, static=(dtype,), how=ON_HOST))
 
 
 def _small(
@@ -113,7 +119,7 @@ def _small(
     count = tf.minimum(count, 8 * tf.size(bytes_))
     plain &= tf.cumsum(tf.cast(count, tf.int64)) <= tf.cast(rows, tf.int64)
     head = tf.gather(bytes_, headers.start[:, None] + tf.range(12))
-    before, full = _levels(head, size, count, levels, definition)
+    before, _, full = _levels(head, size, count, levels, definition)
     needed = tf.where(is_bool, SHR(count + 7, 3), count * width)
     plain &= full & (needed > 0) & (needed <= size - before)
     taken = _first(plain)
@@ -127,15 +133,63 @@ def _small(
     def whole() -> Tensor:
         return tf.gather(bytes_, ranges(start, start + needed)[1])
 
-    values, bad = to_numbers(tf.cond(is_bool, bits, whole), kind, width, scale, dtype)
+    values, bad = to_numbers(tf.ensure_shape(tf.cond(is_bool, bits, whole), [None]), kind, width, scale, dtype)
     ends = tf.concat([[at], at + headers.start + size], 0)
-    return Pages(taken, ends[taken], values, bad, (taken > 1) & (8 * taken >= tf.size(headers.start)))
+    paid = (taken > 1) & (8 * taken >= tf.size(headers.start))
+    return Pages(taken, ends[taken], values, tf.cast(bad, tf.uint8) * OUT_OF_RANGE, paid)
 
 
 def _run(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, kind: Tensor, width: Tensor,
-    scale: Tensor, definition: Tensor, dtype: str,
+    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor, kind: Tensor,
+    width: Tensor, scale: Tensor, definition: Tensor, entries: Tensor, bad: Tensor, has_entries: Tensor, dtype: str,
 ) -> Pages:
+    dictionary = Values(entries, bad, has_entries)
+    found, after, texts, count, levels = _taken_out(file, at, end, rows, most, indexed, codec)
+    beginning = tf.strings.substr(texts, tf.zeros_like(count), tf.minimum(tf.strings.length(texts), 12))
+    head = tf.io.decode_raw(beginning, tf.uint8, fixed_length=12)
+    before, sound, full = _levels(head, tf.strings.length(texts), count, levels, definition)
+    sound &= indexed | (width > 0)
+    plainly = ~indexed & tf.reduce_all(full)
+
+    def together() -> _Rows:
+        good = sound & (count <= (tf.strings.length(texts) - before) // tf.maximum(width, 1))
+        none = (tf.zeros([0], tf.bool), tf.zeros([0], tf.int32))
+        return _Rows(_first(good), count, tf.constant(True), *none)
+
+    def each() -> _Rows:
+        goal = _first(sound)
+        return _one_by_one(texts, before, count, full, goal, indexed, width, definition, dictionary)
+
+    read = _Rows(*tf.cond(plainly, together, each))
+    texts, before, present = (part[: read.taken] for part in (texts, before, read.present))
+
+    def plain() -> tuple[Tensor, Tensor]:
+        joined = tf.strings.reduce_join(tf.strings.substr(texts, before, present * width))
+        return to_numbers(tf.io.decode_raw(joined, tf.uint8), kind, width, scale, dtype)
+
+    def looked_up() -> tuple[Tensor, Tensor]:
+        index = tf.ensure_shape(read.index, [None])
+        fine = lambda: tf.zeros_like(index, tf.bool)  # noqa: E731
+        some_bad = tf.reduce_any(dictionary.bad)
+        return tf.gather(dictionary.values, index), tf.cond(some_bad, lambda: tf.gather(dictionary.bad, index), fine)
+
+    values, bad = looked_up() if dtype == "string" else tf.cond(indexed, looked_up, plain)
+    valid = tf.ensure_shape(read.valid, [None])
+    values, states = tf.cond(
+        read.complete, lambda: (values, tf.cast(bad, tf.uint8) * OUT_OF_RANGE), lambda: spread(values, bad, valid)
+    )
+    ends = tf.concat([[at], after], 0)
+    return Pages(read.taken, ends[read.taken], values, states, (read.taken > 0) & (2 * read.taken >= found))
+
+
+def _taken_out(
+    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, most: Tensor, indexed: Tensor, codec: Tensor
+) -> tuple[Tensor, ...]:
+    """Pages that have the right headers: their number, where each ends, its text, rows, and the Encoding of its levels.
+
+    There may be fewer of them than that number, if they cannot be decompressed.
+    """
+
     def goes_on(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, *_: Any) -> Tensor:
         return alike & (left > 0) & (room > 0) & (at < end) & (found < most)
 
@@ -144,8 +198,9 @@ def _run(
         # Zeros where there is no header.
         first = tf.concat([tf.pad(headers.start, [[0, 1]])[:1], tf.pad(headers.fields, [[0, 1], [0, 0]])[0]], 0)
         start, page_type, decompressed, size, count, encoding, levels = tf.unstack(first, num=7)
-        alike = tf.equal(page_type, 0) & tf.equal(encoding, 0) & (count > 0) & (count <= left)
-        alike &= (decompressed > 0) & (decompressed <= room) & (size > 0)
+        by_index = tf.equal(encoding, _DICTIONARIES[0]) | tf.equal(encoding, _DICTIONARIES[1])
+        alike = tf.equal(page_type, 0) & tf.where(indexed, by_index, tf.equal(encoding, 0))
+        alike &= (count > 0) & (count <= left) & (decompressed > 0) & (decompressed <= room) & (size > 0)
         after = at + start + size
         text = tf.strings.substr(file, at + start, tf.where(alike, size, 0))
         number = tf.where(alike, 1, 0)
@@ -162,20 +217,74 @@ def _run(
     after, size, count, levels = tf.unstack(pages.stack()[:found], axis=1)
     texts, ok = decompress_all(texts.stack()[:found], codec, size)
     held = tf.where(ok, found, 0)
-    after, size, count, levels = (part[:held] for part in (after, size, count, levels))
-    beginning = tf.strings.substr(texts, tf.zeros_like(size), tf.minimum(size, 12))
-    head = tf.io.decode_raw(beginning, tf.uint8, fixed_length=12)
-    before, full = _levels(head, size, count, levels, definition)
-    taken = _first(full & (width > 0) & (count <= (size - before) // tf.maximum(width, 1)))
-    texts, before, count = (part[:taken] for part in (texts, before, count))
-    values = tf.strings.reduce_join(tf.strings.substr(texts, before, count * width))
-    numbers, bad = to_numbers(tf.io.decode_raw(values, tf.uint8), kind, width, scale, dtype)
-    ends = tf.concat([[at], after], 0)
-    return Pages(taken, ends[taken], numbers, bad, (taken > 0) & (2 * taken >= found))
+    return found, after[:held], texts, count[:held], levels[:held]
 
 
-def _levels(head: Tensor, size: Tensor, count: Tensor, levels: Tensor, definition: Tensor) -> tuple[Tensor, Tensor]:
-    """How many bytes of definition levels pages begin with, int32 [n], and whether these say that no value is missing.
+class _Rows(NamedTuple):
+    """What pages hold besides the bytes of their values.
+
+    Attributes:
+      taken: int32 scalar, how many of the pages can be read so.
+      present: int32 [taken or more], how many values each has.
+      complete: bool scalar, whether all rows have one.
+      valid: bool [rows] if not complete, else anything: whether each row has one.
+      index: int32 [values], of those of a dictionary, else empty.
+    """
+
+    taken: Tensor
+    present: Tensor
+    complete: Tensor
+    valid: Tensor
+    index: Tensor
+
+
+def _one_by_one(
+    texts: Tensor, before: Tensor, count: Tensor, full: Tensor, goal: Tensor, indexed: Tensor, width: Tensor,
+    definition: Tensor, dictionary: Values,
+) -> _Rows:
+    """The levels and indices of pages, up to one where they cannot be read."""
+    known = tf.where(dictionary.ok, tf.size(dictionary.values), 0)
+
+    def step(i: Tensor, ok: Tensor, complete: Tensor, present: Any, valid: Any, indices: Any) -> Any:
+        text, start, rows = (tf.gather(part, i) for part in (texts, before, count))
+        runs = tf.strings.substr(text, tf.minimum(4, start), tf.maximum(start - 4, 0))
+        whole = Levels(tf.constant(True), tf.zeros([0], tf.bool), rows, start, tf.constant(True))
+        levels = tf.cond(tf.gather(full, i), lambda: whole, lambda: read_runs(runs, rows, definition))
+        there = tf.where(levels.ok, levels.present, 0)
+        fits = indexed | (there <= (tf.strings.length(text) - start) // tf.maximum(width, 1))
+        none = (tf.zeros([0], tf.int32), tf.constant(True))
+        index, found = tf.cond(indexed & (there > 0), lambda: read_indices(text, start, there, known), lambda: none)
+        ok = levels.ok & fits & found
+        all_valid = tf.ones([tf.where(levels.complete & ok, rows, 0)], tf.bool)
+        some_valid = tf.ensure_shape(levels.valid, [None])[: tf.where(ok, rows, 0)]
+        return (
+            i + 1, ok, complete & (levels.complete | ~ok), present.write(i, there),
+            valid.write(i, tf.concat([all_valid, some_valid], 0)), indices.write(i, index[: tf.where(ok, there, 0)]),
+        )
+
+    present = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=[])
+    vectors = [
+        tf.TensorArray(kind, 0, dynamic_size=True, element_shape=[None], infer_shape=False)
+        for kind in (tf.bool, tf.int32)
+    ]
+    yes = tf.constant(True)
+    done, ok, complete, present, valid, indices = tf.while_loop(
+        lambda i, ok, *_: ok & (i < goal), step, (tf.constant(0), yes, yes, present, *vectors), parallel_iterations=1
+    )
+    taken = tf.where(ok, done, done - 1)
+    return _Rows(taken, present.stack(), complete, _joined(valid, done), _joined(indices, done))
+
+
+def _joined(parts: Any, number: Tensor) -> Tensor:
+    """All of a TensorArray's vectors, of which there are so many, behind one another."""
+    nothing = lambda: tf.zeros([0], parts.dtype)  # noqa: E731
+    return tf.cond(number > 0, lambda: tf.ensure_shape(parts.concat(), [None]), nothing)
+
+
+def _levels(head: Tensor, size: Tensor, count: Tensor, levels: Tensor, definition: Tensor) -> tuple[Tensor, ...]:
+    """How many bytes of definition levels pages begin with, int32 [n], and whether that can be, bool [n].
+
+    The last result says whether it is plain from their first bytes that no value is missing, bool [n].
 
     Args:
       head: uint8 [n, 12], the first bytes of each page, and zeros behind its last.
@@ -188,9 +297,9 @@ def _levels(head: Tensor, size: Tensor, count: Tensor, levels: Tensor, definitio
     length = tf.bitcast(head[:, :4], tf.int32)
     same, level, run = repeats(head[:, 4:], count)
     full = (same & tf.equal(level, definition) & (run <= length)) | _ones(head[:, 4:], count, length, definition)
-    full &= tf.equal(levels, _RLE) & (length <= size - 4)
     required = tf.equal(definition, 0)
-    return tf.where(required | ~full, 0, 4 + length), required | full
+    sound = tf.equal(levels, _RLE) & (length >= 0) & (length <= size - 4)
+    return tf.where(required | ~sound, 0, 4 + length), required | sound, required | (sound & full)
 
 
 def _ones(head: Tensor, count: Tensor, length: Tensor, definition: Tensor) -> Tensor:

@@ -13,23 +13,31 @@ from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.alike import MOST, SMALL, Pages, no_pages, read_run, read_small
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
-from tf_loadops.parquet.values import ENCODINGS, PLAIN, UNKNOWN, Column, Values, no_values, read_values
+from tf_loadops.parquet.values import (
+    ENCODINGS,
+    MISSING,
+    OUT_OF_RANGE,
+    PLAIN,
+    UNKNOWN,
+    Column,
+    Values,
+    no_values,
+    read_values,
+)  # fmt: skip
 
 Tensor = Any
 
 # What is wrong with a chunk.
 OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT, ALL_EMPTY = range(8)
 _UNFINISHED = -1  # more pages than were asked for
-# What a row has.
-PRESENT, MISSING, OUT_OF_RANGE = range(3)
 
 # Op by op a page takes about 0.06 s more than in a graph; a third of it, for the graph costs thrice what `due` thinks.
 _A_PAGE = 0.02
 _ROWS_OF_A_PAGE = 20_000  # as most writers have it
 _FEW = 20  # pages of a column chunk that are read op by op; before, there is no telling how many there are
 _ALL = 2**31 - 1
-# How many pages are to be read together: some behind one without a missing value, more where that paid, and none for a
-# while where it did not, which counts up to 0.
+# How many pages are to be read together: some behind the first, more where that paid, and none for a while where it did
+# not, which counts up to 0.
 _SOME, _MORE, _WHILE = 4, 8, 16
 _EMPTY = 1000  # pages one behind another that may be without a value; a hostile file has one for every few bytes
 
@@ -121,7 +129,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
     def step(
         i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, hope: Tensor,
-        empty: Tensor, parts: Tensor, values: Any, states: Any,
+        whole: Tensor, empty: Tensor, parts: Tensor, values: Any, states: Any,
     ) -> Any:
         page = read_page(file, at, end)
         is_data = tf.equal(page.type, DATA) | tf.equal(page.type, DATA_V2)
@@ -133,11 +141,13 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         page = page._replace(values=tf.where(tf.equal(wrong, OK), page.values, 0))
         way = tf.where(~tf.equal(wrong, OK), 0, tf.where(is_data, 1, tf.where(is_dictionary, 2, 0)))
         one = (tf.constant(1), page.at + page.size, rows)
-        is_plain = tf.equal(way, 1) & tf.equal(page.encoding, 0)
+        indexed = tf.equal(page.encoding, 2) | tf.equal(page.encoding, 8)
         alike = no_pages(dtype)
-        if dtype != "string" and most == _ALL:
-            hopeful = is_plain & (hope > 0) & (column.width > 0)
-            alike = _alike(file, page, at, end, count - done, codec, column, tf.where(hopeful, hope, 0), dtype)
+        if most == _ALL:
+            plain = tf.equal(page.encoding, 0) & (column.width > 0) if dtype != "string" else False
+            hopeful = tf.equal(way, 1) & (hope > 0) & (indexed | plain)
+            wanted = tf.where(hopeful, hope, 0)
+            alike = _alike(file, page, at, end, count - done, codec, wanted, indexed, whole, column, dictionary, dtype)
             way = tf.where(alike.count > 0, 3, way)
             hope = tf.where(hopeful, tf.where(alike.paid, tf.minimum(_MORE * hope, MOST), -_WHILE), hope)
 
@@ -157,26 +167,27 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *read, found, *one
 
         def several() -> tuple[Tensor, ...]:
-            state = tf.cast(alike.bad, tf.uint8) * OUT_OF_RANGE
-            return alike.values, state, *dictionary, tf.constant(OK), alike.count, alike.end, tf.size(alike.values)
+            size = tf.size(alike.values)
+            return alike.values, alike.states, *dictionary, tf.constant(OK), alike.count, alike.end, size
 
         ways = [nothing, data, entries, several]
         part, state, *read, found, taken, behind, rows = tf.switch_case(way, ways)
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
-        full = is_plain & (rows > 0) & ~tf.reduce_any(tf.equal(state, MISSING))
-        hope = tf.where(hope < 0, hope + 1, tf.where(tf.equal(hope, 0) & full, _SOME, hope))
+        hope = tf.where(hope < 0, hope + 1, tf.where(tf.equal(hope, 0) & (rows > 0), _SOME, hope))
+        whole = tf.where(rows > 0, ~tf.reduce_any(tf.equal(state, MISSING)), whole)
         empty = tf.where(rows > 0, 0, empty + 1)
         found = tf.where(tf.equal(found, OK) & (empty > _EMPTY), ALL_EMPTY, found)
         return (
-            i + taken, behind, done + rows, dictionary, found, page.encoding, hope, empty, parts + 1,
+            i + taken, behind, done + rows, dictionary, found, page.encoding, hope, whole, empty, parts + 1,
             values.write(parts, part), states.write(parts, state),
         )
 
     zero = tf.constant(0)
-    state = (zero, start, zero, no_values(dtype), tf.constant(OK), *[zero] * 4, *_arrays(dtype, 0))
+    yes = tf.constant(True)
+    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, zero, yes, zero, zero, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
-    shapes = (one, one, one, Values(many, many, one), one, one, one, one, one, *[tf.TensorShape(None)] * 2)
+    shapes = (one, one, one, Values(many, many, one), *[one] * 6, *[tf.TensorShape(None)] * 2)
     pages, _, done, _, trouble, encoding, *_, values, states = tf.while_loop(
         goes_on, step, state, shape_invariants=shapes, parallel_iterations=in_flight()
     )
@@ -192,21 +203,26 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
 
 def _alike(
-    file: Tensor, page: Page, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, column: Column, most: Tensor,
-    dtype: str,
+    file: Tensor, page: Page, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor,
+    whole: Tensor, column: Column, dictionary: Values, dtype: str,
 ) -> Pages:
-    """The pages from this one on that can be read together, at most so many, if there is more than one."""
-    small = tf.equal(codec, codecs.NONE) & (page.size < SMALL)
-    together = tf.reduce_any(tf.equal(codec, tf.constant(codecs.TOGETHER))) & ~tf.equal(column.kind, k.BOOL)
-    run = together & tf.equal(page.type, DATA)
+    """The pages from this one on that can be read together, at most so many, if there is more than one.
+
+    `whole` says that no value was missing in the page before.
+    """
+    small = tf.equal(codec, codecs.NONE) & (page.size < SMALL) & whole & ~indexed
+    together = tf.reduce_any(tf.equal(codec, tf.constant(codecs.TOGETHER)))
+    run = together & tf.equal(page.type, DATA) & (indexed | ~tf.equal(column.kind, k.BOOL))
     more = (most > 0) & (page.at + page.size < end)
     ways = [
         lambda: no_pages(dtype),
-        lambda: read_small(file, at, end, rows, column, dtype),
-        lambda: read_run(file, at, end, rows, codec, most, column, dtype),
+        lambda: read_run(file, at, end, rows, codec, most, indexed, column, dictionary, dtype),
     ]
-    found = tf.switch_case(tf.where(more, tf.where(small, 1, tf.where(run, 2, 0)), 0), ways)
-    return found._replace(values=tf.ensure_shape(found.values, [None]), bad=tf.ensure_shape(found.bad, [None]))
+    if dtype != "string":
+        ways.append(lambda: read_small(file, at, end, rows, column, dtype))
+    found = tf.switch_case(tf.where(more, tf.where(small, 2, tf.where(run, 1, 0)), 0), ways)
+    values, states = (tf.ensure_shape(part, [None]) for part in (found.values, found.states))
+    return found._replace(values=values, states=states)
 
 
 def _data(
@@ -229,9 +245,7 @@ def _data(
         return read.values, tf.cast(read.bad, tf.uint8) * OUT_OF_RANGE
 
     def gaps() -> tuple[Tensor, Tensor]:
-        states = tf.cast(read.bad, tf.uint8) * OUT_OF_RANGE
-        empty = tf.zeros([], dtype) if dtype != "string" else tf.constant("")
-        return spread(read.values, levels.valid, empty), spread(states, levels.valid, tf.constant(MISSING, tf.uint8))
+        return spread(read.values, read.bad, levels.valid)
 
     def none() -> tuple[Tensor, Tensor]:
         return tf.zeros([0], dtype), tf.zeros([0], tf.uint8)

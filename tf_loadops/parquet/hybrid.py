@@ -61,6 +61,23 @@ def read_hybrid(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Ten
     return call(_read, data, at, end, width, count, how=ON_HOST)
 
 
+def read_indices(data: Tensor, at: Tensor, count: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Reads indices of a dictionary: a byte that says how many bits each has, and then their runs.
+
+    Args:
+      data: string scalar, a page.
+      at: int32 scalar, where in it that byte stands; the runs end where `data` does.
+      count: int32 scalar, how many there are.
+      known: int32 scalar, how many entries the dictionary has.
+
+    Returns:
+      int32 [count], and a bool scalar: whether there are so many, each of an entry. If not there are none.
+
+    Source: Encodings.md of the Parquet format, "Dictionary Encoding".
+    """
+    return call(_indices, data, at, count, known, how=ON_HOST)
+
+
 def repeats(head: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Whether the first of several runs repeats one value, of a width up to 8, `count` times at least.
 
@@ -77,6 +94,17 @@ def repeats(head: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     number = tf.reduce_sum(SHL(AND(head[:, :4], 127) * going[:, :4], tf.constant([0, 7, 14, 21])), axis=1)
     ok = (length <= 4) & tf.equal(AND(number, 1), 0) & (SHR(number, 1) >= count)
     return ok, tf.gather(head, tf.minimum(length, 7), batch_dims=1), length + 1
+
+
+def _indices(data: Tensor, at: Tensor, count: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    size = tf.strings.length(data)
+    first = tf.io.decode_raw(tf.strings.substr(data, tf.minimum(at, size), 1), tf.uint8, fixed_length=1)[0]
+    width = tf.cast(first, tf.int32)
+    fits = (at < size) & (width <= 32)
+    index, ok = read_hybrid(data, tf.minimum(at + 1, size), size, tf.where(fits, width, 0), count)
+    # An index of 2 ** 31 or more is negative here.
+    ok &= (fits | tf.equal(count, 0)) & tf.reduce_all((index >= 0) & (index < known))
+    return index[: tf.where(ok, count, 0)], ok
 
 
 def _read(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, SHR
+from tf_loadops.compiled import ON_HOST, call
 from tf_loadops.parquet.hybrid import read_hybrid, repeats
 from tf_loadops.parquet.pages import DATA_V2, Page
+from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE
 
 Tensor = Any
 
@@ -49,38 +51,23 @@ def read_levels(file: Tensor, page: Page, body: Tensor, definition: Tensor) -> L
     """
     size = tf.strings.length(body)
     is_v2 = tf.equal(page.type, DATA_V2)
-    width = tf.reduce_sum(tf.cast(SHR(definition, tf.range(31)) > 0, tf.int32))
+    is_packed = ~is_v2 & tf.equal(page.levels, _BIT_PACKED)
 
     def required() -> Levels:
         return Levels(tf.constant(True), tf.zeros([0], tf.bool), page.values, tf.constant(0), tf.constant(True))
 
-    def second() -> Levels:
-        levels = tf.strings.substr(file, page.at + page.repetition, page.definition)
-        return _hybrid(levels, tf.constant(0), page.definition, tf.constant(0))
-
-    def first() -> Levels:
+    def runs() -> Levels:
         length = tf.io.decode_raw(tf.strings.substr(body, 0, 4), tf.int32, fixed_length=4)[0]
-        fits = (size >= 4) & (length >= 0) & (length <= size - 4)
-        end = tf.where(fits, 4 + length, 0)
-        found = _hybrid(body, tf.minimum(4, end), end, end)
-        return found._replace(ok=found.ok & fits)
-
-    def _hybrid(data: Tensor, at: Tensor, end: Tensor, behind: Tensor) -> Levels:
-        head = tf.io.decode_raw(tf.strings.substr(data, at, 6), tf.uint8, fixed_length=8)
-        same, level, taken = (part[0] for part in repeats(head[None], page.values[None]))
-        same &= at + taken <= end
-
-        def mixed() -> Levels:
-            levels, ok = read_hybrid(data, at, end, width, page.values)
-            valid = tf.equal(levels, definition)
-            ok &= tf.reduce_all((levels >= 0) & (levels <= definition))
-            return Levels(tf.constant(False), valid, tf.reduce_sum(tf.cast(valid, tf.int32)), behind, ok)
-
-        full = Levels(tf.constant(True), tf.zeros([0], tf.bool), page.values, behind, tf.constant(True))
-        return tf.cond(same & tf.equal(level, definition), lambda: full, mixed)
+        fits = is_v2 | ((size >= 4) & (length >= 0) & (length <= size - 4))
+        behind = tf.where(fits & ~is_v2, 4 + length, 0)
+        apart = tf.strings.substr(file, page.at + page.repetition, page.definition)
+        levels = tf.where(is_v2, apart, tf.strings.substr(body, tf.minimum(4, behind), tf.maximum(behind - 4, 0)))
+        found = read_runs(levels, page.values, definition)
+        return found._replace(behind=behind, ok=found.ok & fits)
 
     def packed() -> Levels:
         # The deprecated order of bits: the highest of a byte first.
+        width = _width(definition)
         length = SHR(page.values * width + 7, 3)
         bytes_ = tf.io.decode_raw(tf.strings.substr(body, 0, length), tf.uint8)
         fits = tf.equal(tf.size(bytes_), length)
@@ -92,15 +79,59 @@ def read_levels(file: Tensor, page: Page, body: Tensor, definition: Tensor) -> L
         ok = fits & (page.values < 2**27) & tf.reduce_all(levels <= definition)
         return Levels(tf.constant(False), valid, tf.reduce_sum(tf.cast(valid, tf.int32)), length, ok)
 
-    unknown = ~is_v2 & ~tf.equal(page.levels, _RLE) & ~tf.equal(page.levels, _BIT_PACKED)
-    way = tf.where(tf.equal(definition, 0), 0, tf.where(is_v2, 1, tf.where(tf.equal(page.levels, _BIT_PACKED), 3, 2)))
-    ways = [required, second, first, packed]
-    levels = tf.switch_case(way, ways)
+    unknown = ~is_v2 & ~tf.equal(page.levels, _RLE) & ~is_packed
+    way = tf.where(tf.equal(definition, 0), 0, tf.where(is_packed, 2, 1))
+    levels = tf.switch_case(way, [required, runs, packed])
     return levels._replace(ok=levels.ok & ((definition <= 0) | ~unknown))
 
 
-def spread(values: Tensor, valid: Tensor, empty: Tensor) -> Tensor:
-    """Puts the values of the rows that have one where these are, and `empty`, a scalar, everywhere else."""
-    at = tf.cumsum(tf.cast(valid, tf.int32)) - 1
-    full = tf.concat([values, empty[None]], 0)
-    return tf.gather(full, tf.where(valid, at, tf.size(values)))
+def read_runs(data: Tensor, count: Tensor, definition: Tensor) -> Levels:
+    """Reads levels that are nothing but runs.
+
+    Args:
+      data: string scalar, the runs.
+      count: int32 scalar, how many levels there are.
+      definition: int32 scalar, the level of a value that is there.
+
+    Returns:
+      The levels; `behind` is 0.
+    """
+    return Levels(*call(_runs, data, count, definition, how=ON_HOST))
+
+
+def _runs(data: Tensor, count: Tensor, definition: Tensor) -> tuple[Tensor, ...]:
+    head = tf.io.decode_raw(tf.strings.substr(data, 0, 6), tf.uint8, fixed_length=8)
+    size = tf.strings.length(data)
+    same, level, taken = (part[0] for part in repeats(head[None], count[None]))
+    zero = tf.constant(0)
+
+    def mixed() -> Levels:
+        levels, ok = read_hybrid(data, zero, size, _width(definition), count)
+        valid = tf.equal(levels, definition)
+        ok &= tf.reduce_all((levels >= 0) & (levels <= definition))
+        return Levels(tf.constant(False), valid, tf.reduce_sum(tf.cast(valid, tf.int32)), zero, ok)
+
+    full = Levels(tf.constant(True), tf.zeros([0], tf.bool), count, zero, tf.constant(True))
+    return tf.cond(same & (taken <= size) & tf.equal(level, definition), lambda: full, mixed)
+
+
+def _width(definition: Tensor) -> Tensor:
+    """The bits of a level."""
+    return tf.reduce_sum(tf.cast(SHR(definition, tf.range(31)) > 0, tf.int32))
+
+
+def spread(values: Tensor, bad: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Puts values into the rows that have one.
+
+    Args:
+      values: [n], one for each True of `valid`.
+      bad: bool [n], which of them are out of their dtype's range.
+      valid: bool [rows].
+
+    Returns:
+      [rows], with zeros, or empty strings, where there is no value; and uint8 [rows]: PRESENT, MISSING or OUT_OF_RANGE.
+    """
+    at = tf.where(valid, tf.cumsum(tf.cast(valid, tf.int32)) - 1, tf.size(values))
+    empty = tf.constant([""]) if values.dtype == tf.string else tf.zeros([1], values.dtype)
+    states = tf.concat([tf.cast(bad, tf.uint8) * OUT_OF_RANGE, tf.constant([MISSING], tf.uint8)], 0)
+    return tf.gather(tf.concat([values, empty], 0), at), tf.gather(states, at)

@@ -8,10 +8,10 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import groups_of
-from tf_loadops.parquet import chunk as c
 from tf_loadops.parquet.footer import DAMAGED
 from tf_loadops.parquet.leaves import KINDS
 from tf_loadops.parquet.plan import Plan
+from tf_loadops.parquet.values import MISSING
 from tf_loadops.schema import Schema
 
 Tensor = Any
@@ -88,7 +88,7 @@ def bad_value(path: Tensor, wrong: Sequence[Tensor], states: Sequence[Tensor], p
     dtype = tf.gather(tf.constant([one.dtype for one in schema]), column)
     kind = tf.gather(tf.constant(KINDS), plan.column.kind[column])
     said = tf.where(
-        tf.equal(state, c.MISSING),
+        tf.equal(state, MISSING),
         _join(
             "the value is null, and no ", dtype, " stands for that. Declare a default, Column(", label, ", '", dtype,
             "', default=...), or a float dtype, ",

@@ -12,7 +12,7 @@ from tf_loadops.parquet import chunk as c
 from tf_loadops.parquet import messages
 from tf_loadops.parquet.options import Options
 from tf_loadops.parquet.plan import Plan
-from tf_loadops.parquet.values import Column
+from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE, PRESENT, Column
 from tf_loadops.schema import Schema
 
 Tensor = Any
@@ -117,15 +117,15 @@ def _with_gaps(file: Tensor, parts: list[Part], plan: Plan, options: Options, pa
     groups = groups_of(schema)
     wrong = []
     for part, group in zip(parts, groups, strict=True):
-        nameless = tf.equal(part.states, c.MISSING) & tf.constant(without_stand_in(schema, group))
-        wrong.append(nameless | tf.equal(part.states, c.OUT_OF_RANGE))
+        nameless = tf.equal(part.states, MISSING) & tf.constant(without_stand_in(schema, group))
+        wrong.append(nameless | tf.equal(part.states, OUT_OF_RANGE))
     bad = tf.reduce_any(tf.stack([tf.reduce_any(mask, axis=1) for mask in wrong]), axis=0)
     values = [part.values for part in parts]
     if options.on_bad_row == "raise":
         states = [part.states for part in parts]
         fine = ~tf.reduce_any(bad)
         values = gate(fine, lambda: messages.bad_value(path, wrong, states, plan, schema), values)
-    valid = [tf.equal(part.states, c.PRESENT) for part in parts]
+    valid = [tf.equal(part.states, PRESENT) for part in parts]
     values = [fill(value, mask, schema, g) for value, mask, g in zip(values, valid, groups, strict=True)]
     if options.on_bad_row == "skip":
         values, valid = [value[~bad] for value in values], [mask[~bad] for mask in valid]

@@ -10,7 +10,6 @@ import tensorflow as tf
 from tf_loadops.blocks import Blocks, groups_of
 from tf_loadops.compiled import in_flight
 from tf_loadops.errors import gate
-from tf_loadops.parquet import chunk as c
 from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.extra import parquet_ops
 from tf_loadops.parquet.footer import Footer
@@ -19,7 +18,7 @@ from tf_loadops.parquet.options import Options
 from tf_loadops.parquet.plan import Plan, make_plan
 from tf_loadops.parquet.rows import Part, to_blocks
 from tf_loadops.parquet.tfio_guard import guarded
-from tf_loadops.parquet.values import Column
+from tf_loadops.parquet.values import OUT_OF_RANGE, Column
 from tf_loadops.paths import attempt, plain
 from tf_loadops.schema import Schema
 
@@ -100,7 +99,7 @@ def _read_group(
             read, bad = raw, tf.zeros_like(raw, tf.bool)
         else:
             read, bad = to_numbers(raw, column.kind, column.width, column.scale, dtype)
-        return i + 1, values.write(i, read), states.write(i, tf.cast(bad, tf.uint8) * c.OUT_OF_RANGE)
+        return i + 1, values.write(i, read), states.write(i, tf.cast(bad, tf.uint8) * OUT_OF_RANGE)
 
     def turn(n: Tensor, values: Any, states: Any) -> Any:
         first = tf.where(tf.equal(n, 0), 0, width)

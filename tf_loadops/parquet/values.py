@@ -14,11 +14,13 @@ from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.byte_arrays import plain_byte_arrays
 from tf_loadops.parquet.delta import delta_binary_packed
 from tf_loadops.parquet.delta_strings import delta_byte_array, delta_length_byte_array
-from tf_loadops.parquet.hybrid import read_hybrid
+from tf_loadops.parquet.hybrid import read_hybrid, read_indices
 from tf_loadops.parquet.numbers import to_numbers
 
 Tensor = Any
 
+# What a row has.
+PRESENT, MISSING, OUT_OF_RANGE = range(3)
 PLAIN, DICTIONARY, RLE, DELTA, DELTA_LENGTHS, DELTA_TEXTS, SPLIT = range(7)
 UNKNOWN = 7
 ENCODINGS = {0: PLAIN, 2: DICTIONARY, 3: RLE, 5: DELTA, 6: DELTA_LENGTHS, 7: DELTA_TEXTS, 8: DICTIONARY, 9: SPLIT}
@@ -100,17 +102,11 @@ def _read(
     definition: Tensor, entries: Tensor, bad: Tensor, has_entries: Tensor, dtype: str,
 ) -> Values:
     column, dictionary = Column(kind, width, scale, definition), Values(entries, bad, has_entries)
-    size = tf.strings.length(body)
 
     def indexed() -> Values:
-        width = tf.cast(tf.io.decode_raw(tf.strings.substr(body, at, 1), tf.uint8, fixed_length=1)[0], tf.int32)
-        fits = (at < size) & (width <= 32)
-        index, ok = read_hybrid(body, tf.minimum(at + 1, size), size, tf.where(fits, width, 0), count)
-        known = tf.size(dictionary.values)
-        # An index of 2 ** 31 or more is negative here.
-        inside = tf.reduce_all((index >= 0) & (index < known))
-        ok &= (fits | tf.equal(count, 0)) & inside & (dictionary.ok | tf.equal(count, 0))
-        index = tf.where(ok, index, 0)[: tf.where(ok, count, 0)]
+        index, ok = read_indices(body, at, count, tf.size(dictionary.values))
+        ok &= dictionary.ok | tf.equal(count, 0)
+        index = index[: tf.where(ok, count, 0)]
         return Values(tf.gather(dictionary.values, index), tf.gather(dictionary.bad, index), ok)
 
     read = _texts if dtype == "string" else _numbers
