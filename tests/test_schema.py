@@ -195,3 +195,28 @@ def test_a_table_makes_a_matrix_of_numbers_only() -> None:
         'output="columns".'
     )
     assert refused(lambda: table.matrix([])) == "A matrix needs at least one column; none was named."
+
+
+@pytest.mark.parametrize("names", [None, ["c", "a"], ["b"], ["a", "a", "b", "c"]])
+def test_a_matrix_of_columns_that_were_cut_from_one(names):
+    whole = np.arange(12.0).reshape(4, 3)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float64)], autograph=False)
+    def again(x):
+        return tlo.Table(dict(zip("abc", tf.unstack(x, axis=1), strict=True)), {}, {}).matrix(names)
+
+    wanted = whole[:, ["abc".index(name) for name in names or "abc"]].astype(np.float32)
+    assert again(tf.constant(whole)).numpy().tolist() == wanted.tolist()
+    # It is not put together anew: of a large file that took longer than reading it.
+    assert "Pack" not in {node.type for node in again.get_concrete_function().graph.get_operations()}
+
+
+def test_a_matrix_of_columns_that_were_cut_from_several():
+    @tf.function(input_signature=[tf.TensorSpec([2, 2], tf.float32)] * 2, autograph=False)
+    def mixed(x, y):
+        (a, b), (c, _) = tf.unstack(x, axis=1), tf.unstack(y, axis=1)
+        rows = tf.unstack(x, axis=0)
+        return tlo.Table({"b": b, "c": c, "a": a}, {}, {}).matrix(), tlo.Table({"r": rows[1]}, {}, {}).matrix()
+
+    found = mixed(tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([[5.0, 6.0], [7.0, 8.0]]))
+    assert [part.numpy().tolist() for part in found] == [[[2, 5, 1], [4, 7, 3]], [[3], [4]]]

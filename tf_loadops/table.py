@@ -55,4 +55,20 @@ class Table(NamedTuple):
             )
         if not names:
             raise LoadError("A matrix needs at least one column; none was named.")
-        return tf.stack([tf.cast(self.columns[name], dtype) for name in names], axis=1)
+        columns = [self.columns[name] for name in names]
+        whole = _uncut(columns)
+        if whole is not None:
+            return tf.cast(whole, dtype)
+        return tf.stack([tf.cast(column, dtype) for column in columns], axis=1)
+
+
+def _uncut(columns: Sequence[Tensor]) -> Tensor | None:
+    """The matrix that these columns were cut from, if a graph tells so: cutting and stacking would copy it twice."""
+    cuts = [getattr(column, "op", None) for column in columns]  # an eager tensor has none
+    first = cuts[0]
+    if first is None or first.type != "Unpack" or first.get_attr("axis") != 1:
+        return None
+    if any(cut is not first for cut in cuts):
+        return None
+    at, whole = [column.value_index for column in columns], first.inputs[0]
+    return whole if at == list(range(len(first.outputs))) else tf.gather(whole, at, axis=1)
