@@ -21,7 +21,7 @@ from tf_loadops.parquet.hybrid import read_indices, repeats
 from tf_loadops.parquet.levels import Levels, read_runs, spread
 from tf_loadops.parquet.numbers import to_numbers
 from tf_loadops.parquet.thrift import SPARE, read_headers
-from tf_loadops.parquet.values import OUT_OF_RANGE, Column, Values
+from tf_loadops.parquet.values import DICTIONARIES, OUT_OF_RANGE, Column, Values
 from tf_loadops.sql.scan_pages import ranges
 
 Tensor = Any
@@ -30,9 +30,10 @@ SMALL = 1 << 10
 """Bytes of a page that is small."""
 
 _RUN = 16 << 20  # bytes, decompressed, that are taken out of the file at once
+_A_ROW = 4  # bytes that count for a row at least: of a repeated value there may be any number in a few
 MOST = 1000
 """Pages that are at most; small ones may follow, which are better read in windows."""
-_RLE, _DICTIONARIES = 3, (2, 8)  # Encodings
+_RLE = 3  # an Encoding
 
 
 class Pages(NamedTuple):
@@ -179,7 +180,7 @@ def _run(
         read.complete, lambda: (values, tf.cast(bad, tf.uint8) * OUT_OF_RANGE), lambda: spread(values, bad, valid)
     )
     ends = tf.concat([[at], after], 0)
-    return Pages(read.taken, ends[read.taken], values, states, (read.taken > 0) & (2 * read.taken >= found))
+    return Pages(read.taken, ends[read.taken], values, states, (read.taken > 1) & (2 * read.taken >= found))
 
 
 def _taken_out(
@@ -187,7 +188,7 @@ def _taken_out(
 ) -> tuple[Tensor, ...]:
     """Pages that have the right headers: their number, where each ends, its text, rows, and the Encoding of its levels.
 
-    There may be fewer of them than that number, if they cannot be decompressed.
+    There is none of them, whatever the number, if they cannot be decompressed.
     """
 
     def goes_on(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, *_: Any) -> Tensor:
@@ -198,14 +199,16 @@ def _taken_out(
         # Zeros where there is no header.
         first = tf.concat([tf.pad(headers.start, [[0, 1]])[:1], tf.pad(headers.fields, [[0, 1], [0, 0]])[0]], 0)
         start, page_type, decompressed, size, count, encoding, levels = tf.unstack(first, num=7)
-        by_index = tf.equal(encoding, _DICTIONARIES[0]) | tf.equal(encoding, _DICTIONARIES[1])
+        by_index = tf.reduce_any(tf.equal(encoding, tf.constant(DICTIONARIES)))
         alike = tf.equal(page_type, 0) & tf.where(indexed, by_index, tf.equal(encoding, 0))
-        alike &= (count > 0) & (count <= left) & (decompressed > 0) & (decompressed <= room) & (size > 0)
+        alike &= (count > 0) & (count <= left) & (decompressed > 0) & (size > 0)
+        alike &= (decompressed <= room) & (count <= room // _A_ROW)
         after = at + start + size
         text = tf.strings.substr(file, at + start, tf.where(alike, size, 0))
         number = tf.where(alike, 1, 0)
         return (
-            tf.where(alike, after, at), left - number * count, room - number * decompressed, alike, found + number,
+            tf.where(alike, after, at), left - number * count,
+            room - number * tf.maximum(decompressed, _A_ROW * count), alike, found + number,
             texts.write(found, text), pages.write(found, tf.stack([after, decompressed, count, levels])),
         )
 
@@ -227,7 +230,7 @@ class _Rows(NamedTuple):
       taken: int32 scalar, how many of the pages can be read so.
       present: int32 [taken or more], how many values each has.
       complete: bool scalar, whether all rows have one.
-      valid: bool [rows] if not complete, else anything: whether each row has one.
+      valid: bool [rows], whether each has one; anything if `complete`.
       index: int32 [values], of those of a dictionary, else empty.
     """
 
@@ -248,14 +251,14 @@ def _one_by_one(
     def step(i: Tensor, ok: Tensor, complete: Tensor, present: Any, valid: Any, indices: Any) -> Any:
         text, start, rows = (tf.gather(part, i) for part in (texts, before, count))
         runs = tf.strings.substr(text, tf.minimum(4, start), tf.maximum(start - 4, 0))
-        whole = Levels(tf.constant(True), tf.zeros([0], tf.bool), rows, start, tf.constant(True))
-        levels = tf.cond(tf.gather(full, i), lambda: whole, lambda: read_runs(runs, rows, definition))
+        every = Levels(tf.constant(True), tf.zeros([0], tf.bool), rows, tf.constant(0), tf.constant(True))
+        levels = tf.cond(tf.gather(full, i), lambda: every, lambda: read_runs(runs, rows, definition))
         there = tf.where(levels.ok, levels.present, 0)
         fits = indexed | (there <= (tf.strings.length(text) - start) // tf.maximum(width, 1))
         none = (tf.zeros([0], tf.int32), tf.constant(True))
         index, found = tf.cond(indexed & (there > 0), lambda: read_indices(text, start, there, known), lambda: none)
         ok = levels.ok & fits & found
-        all_valid = tf.ones([tf.where(levels.complete & ok, rows, 0)], tf.bool)
+        all_valid = tf.ones([tf.where(levels.complete & ok & (definition > 0), rows, 0)], tf.bool)
         some_valid = tf.ensure_shape(levels.valid, [None])[: tf.where(ok, rows, 0)]
         return (
             i + 1, ok, complete & (levels.complete | ~ok), present.write(i, there),

@@ -14,6 +14,7 @@ from tf_loadops.parquet.alike import MOST, SMALL, Pages, no_pages, read_run, rea
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
 from tf_loadops.parquet.values import (
+    DICTIONARIES,
     ENCODINGS,
     MISSING,
     OUT_OF_RANGE,
@@ -23,7 +24,7 @@ from tf_loadops.parquet.values import (
     Values,
     no_values,
     read_values,
-)  # fmt: skip
+)
 
 Tensor = Any
 
@@ -37,7 +38,7 @@ _ROWS_OF_A_PAGE = 20_000  # as most writers have it
 _FEW = 20  # pages of a column chunk that are read op by op; before, there is no telling how many there are
 _ALL = 2**31 - 1
 # How many pages are to be read together: some behind the first, more where that paid, and none for a while where it did
-# not, which counts up to 0.
+# not, which counts up to 0. Small ones are looked for in windows until these turn out to be cut short by others.
 _SOME, _MORE, _WHILE = 4, 8, 16
 _EMPTY = 1000  # pages one behind another that may be without a value; a hostile file has one for every few bytes
 
@@ -129,7 +130,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
     def step(
         i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, hope: Tensor,
-        whole: Tensor, empty: Tensor, parts: Tensor, values: Any, states: Any,
+        windows: Tensor, empty: Tensor, parts: Tensor, values: Any, states: Any,
     ) -> Any:
         page = read_page(file, at, end)
         is_data = tf.equal(page.type, DATA) | tf.equal(page.type, DATA_V2)
@@ -141,15 +142,18 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         page = page._replace(values=tf.where(tf.equal(wrong, OK), page.values, 0))
         way = tf.where(~tf.equal(wrong, OK), 0, tf.where(is_data, 1, tf.where(is_dictionary, 2, 0)))
         one = (tf.constant(1), page.at + page.size, rows)
-        indexed = tf.equal(page.encoding, 2) | tf.equal(page.encoding, 8)
+        indexed = tf.reduce_any(tf.equal(page.encoding, tf.constant(DICTIONARIES)))
         alike = no_pages(dtype)
         if most == _ALL:
-            plain = tf.equal(page.encoding, 0) & (column.width > 0) if dtype != "string" else False
+            plain = tf.equal(page.encoding, 0) & (column.width > 0) if dtype != "string" else tf.constant(False)
             hopeful = tf.equal(way, 1) & (hope > 0) & (indexed | plain)
+            small = hopeful & windows & plain & tf.equal(codec, codecs.NONE) & (page.size < SMALL)
             wanted = tf.where(hopeful, hope, 0)
-            alike = _alike(file, page, at, end, count - done, codec, wanted, indexed, whole, column, dictionary, dtype)
+            alike = _alike(file, page, at, end, count - done, codec, wanted, small, indexed, column, dictionary, dtype)
             way = tf.where(alike.count > 0, 3, way)
-            hope = tf.where(hopeful, tf.where(alike.paid, tf.minimum(_MORE * hope, MOST), -_WHILE), hope)
+            paid, failed = tf.minimum(_MORE * hope, MOST), tf.where(small, _SOME, -_WHILE)
+            hope = tf.where(hopeful, tf.where(alike.paid, paid, failed), hope)
+            windows &= ~small | alike.paid
 
         def nothing() -> tuple[Tensor, ...]:
             return tf.zeros([0], dtype), tf.zeros([0], tf.uint8), *dictionary, wrong, *one
@@ -175,11 +179,11 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
         hope = tf.where(hope < 0, hope + 1, tf.where(tf.equal(hope, 0) & (rows > 0), _SOME, hope))
-        whole = tf.where(rows > 0, ~tf.reduce_any(tf.equal(state, MISSING)), whole)
+        windows &= ~tf.reduce_any(tf.equal(state, MISSING))
         empty = tf.where(rows > 0, 0, empty + 1)
         found = tf.where(tf.equal(found, OK) & (empty > _EMPTY), ALL_EMPTY, found)
         return (
-            i + taken, behind, done + rows, dictionary, found, page.encoding, hope, whole, empty, parts + 1,
+            i + taken, behind, done + rows, dictionary, found, page.encoding, hope, windows, empty, parts + 1,
             values.write(parts, part), states.write(parts, state),
         )
 
@@ -203,14 +207,13 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
 
 def _alike(
-    file: Tensor, page: Page, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor,
-    whole: Tensor, column: Column, dictionary: Values, dtype: str,
+    file: Tensor, page: Page, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, small: Tensor,
+    indexed: Tensor, column: Column, dictionary: Values, dtype: str,
 ) -> Pages:
     """The pages from this one on that can be read together, at most so many, if there is more than one.
 
-    `whole` says that no value was missing in the page before.
+    `small` says that they are to be looked for in a window, `indexed` that this one is of the dictionary.
     """
-    small = tf.equal(codec, codecs.NONE) & (page.size < SMALL) & whole & ~indexed
     together = tf.reduce_any(tf.equal(codec, tf.constant(codecs.TOGETHER)))
     run = together & tf.equal(page.type, DATA) & (indexed | ~tf.equal(column.kind, k.BOOL))
     more = (most > 0) & (page.at + page.size < end)

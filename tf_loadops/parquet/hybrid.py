@@ -49,7 +49,7 @@ def read_hybrid(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Ten
       count: int32 scalar, how many values there are.
 
     Returns:
-      int32 [count], the low 32 bits of the values, and a bool scalar: whether there are so many.
+      int32 [count], the low 32 bits of the values, and a bool scalar: whether there are so many. If not there are none.
 
     Example:
       >>> values, ok = read_hybrid(tf.constant(bytes([6, 5, 3, 136, 198, 250])), *map(tf.constant, (0, 6, 3, 6)))
@@ -129,7 +129,7 @@ def _read(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Tensor) -
     _, _, values, _, ok = tf.while_loop(goes_on, step, state, parallel_iterations=1)
     looked_at(values)
     some = ok & (count > 0)
-    return tf.cond(some, lambda: tf.ensure_shape(values.concat(), [None]), lambda: tf.zeros([count], tf.int32)), ok
+    return tf.cond(some, lambda: tf.ensure_shape(values.concat(), [None]), lambda: tf.zeros([0], tf.int32)), ok
 
 
 def _walk(words: Tensor, origin: Tensor, end: Tensor, width: Tensor, want: Tensor, place: _Place) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import Blocks, concatenated, to_table
-from tf_loadops.compiled import call
+from tf_loadops.compiled import ON_HOST, call
 from tf_loadops.errors import gate
 from tf_loadops.inputs import as_strings, run
 from tf_loadops.parquet import tfio
@@ -85,7 +85,7 @@ def read_table(path: Tensor, options: Options) -> Table:
 
 def read_blocks(path: Tensor, options: Options) -> Blocks:
     """Reads a file, those that a pattern matches, or those of a vector of both; rows in the order of the paths."""
-    blocks = call(_read, path, static=(options,))
+    blocks = call(_read, path, static=(options,), how=ON_HOST)
     if options.allow_empty:
         return blocks
     some = blocks.counts["rows"] > 0

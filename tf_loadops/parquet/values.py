@@ -25,6 +25,8 @@ PLAIN, DICTIONARY, RLE, DELTA, DELTA_LENGTHS, DELTA_TEXTS, SPLIT = range(7)
 UNKNOWN = 7
 ENCODINGS = {0: PLAIN, 2: DICTIONARY, 3: RLE, 5: DELTA, 6: DELTA_LENGTHS, 7: DELTA_TEXTS, 8: DICTIONARY, 9: SPLIT}
 """From the format's Encoding to one of the above."""
+DICTIONARIES = tuple(code for code, encoding in ENCODINGS.items() if encoding == DICTIONARY)
+"""The format's Encodings of indices."""
 
 _INTEGERS = (k.INT32, k.UINT32, k.INT64, k.UINT64, k.DECIMAL32, k.DECIMAL64)
 WIDEST_DECIMAL = 16
