@@ -1,8 +1,8 @@
 """The hybrid of run lengths and bit packing, in which levels, dictionary indices and booleans are written.
 
 A block of values at a time, so that whatever the sizes of pages two programs are compiled. The first walks over the
-runs and notes, where a run begins, how the place of its bits differs from that of the run before; the sum of these is
-the place of each value's bits. The second reads them. A run of one repeated value is one of bits that do not move on.
+runs and notes how many values each has and where its bits begin. The second reads them, once each value has been told
+its run and its number in it. A run of one repeated value is one of bits that do not move on.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import tensorflow as tf
 from tf_loadops.bytesops.littleendian import word_at, words_of
 from tf_loadops.bytesops.swar import AND, SHL, SHR, u64
 from tf_loadops.compiled import ON_HOST, call, looked_at, program
+from tf_loadops.sql.scan_pages import ranges
 
 Tensor = Any
 
-BLOCK = 1 << 15  # values
+BLOCK = 1 << 15  # values; a run has no more of them in a block, nor has a block more runs
 _WINDOW = 5 * BLOCK + 64  # bytes; runs as short as can be, of values of 32 bits, take that many
-_MOVES = 1 << 32  # in a sum, counts the runs whose bits move on
+_RUN = 15  # bits of a value's number in its run, in an int32 whose others are the number of the run
 
 
 class _Place(NamedTuple):
@@ -119,8 +120,10 @@ def _read(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Tensor) -
         in_run = tf.cast(SHR(place.bit, tf.constant(3, tf.int64)), tf.int32)
         origin = tf.where(place.left > 0, in_run, place.head)
         words = words_of(tf.strings.substr(data, origin, tf.minimum(_WINDOW, end - origin)), _WINDOW)
-        got, place, marks, fine = program(_walk, words, origin, end, width, want, place)
-        block = program(_bits, words, tf.cumsum(marks), width)
+        got, place, runs, begins, sizes, fine = program(_walk, words, origin, end, width, want, place)
+        first = SHL(tf.range(runs), tf.constant(_RUN))
+        _, numbers = ranges(first, first + sizes[:runs])
+        block = program(_bits, words, numbers, begins, width)
         return done + got, place, values.write(blocks, block[:got]), blocks + 1, fine & (got > 0)
 
     values = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=[None], infer_shape=False)
@@ -133,18 +136,24 @@ def _read(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Tensor) -
 
 
 def _walk(words: Tensor, origin: Tensor, end: Tensor, width: Tensor, want: Tensor, place: _Place) -> Any:
-    """Finds the runs of a block: how many values they have, where they end, the marks of their bits."""
+    """Finds the runs of a block.
+
+    Returns:
+      How many values there are, and where the walk stands then. How many runs, one more than there are: the last one
+      fills up the block. Of each int32 [BLOCK + 1] twice the place of its first bit in the window, and one more if its
+      bits move on; and how many values it has. A bool scalar, whether all is well.
+    """
     wide = tf.cast(width, tf.int64)
     last = tf.cast(end, tf.int64) * 8
     window = tf.cast(origin, tf.int64) * 8
     bytes_each = SHR(width + 7, 3)
 
-    def goes_on(got: Tensor, place: _Place, before: Tensor, moved: Tensor, marks: Any, ok: Tensor) -> Tensor:
+    def goes_on(got: Tensor, place: _Place, runs: Tensor, begins: Any, sizes: Any, ok: Tensor) -> Tensor:
         # A run's head is read only where it lies in the window whole.
         in_window = (place.left > 0) | (place.head - origin <= _WINDOW - 16)
         return ok & (got < want) & in_window
 
-    def step(got: Tensor, place: _Place, before: Tensor, moved: Tensor, marks: Any, ok: Tensor) -> Any:
+    def step(got: Tensor, place: _Place, runs: Tensor, begins: Any, sizes: Any, ok: Tensor) -> Any:
         fresh = tf.equal(place.left, 0)
         head = word_at(words, place.head - origin)
         number, length = _header(head)
@@ -169,18 +178,18 @@ def _walk(words: Tensor, origin: Tensor, end: Tensor, width: Tensor, want: Tenso
         step_bits = tf.cast(moves, tf.int64) * wide
         used = tf.where(tf.equal(moves, 1), tf.cast(take, tf.int64) * wide, tf.cast(bytes_each, tf.int64) * 8)
         ok &= (take > 0) & (bit + used <= last)
-        # The value at index i of the block has its bits at base + i * step.
-        base = (bit - window) - tf.cast(got, tf.int64) * step_bits
-        mark = (base - before) + (tf.cast(moves, tf.int64) - moved) * _MOVES
-        marks = marks.write(got, mark)
+        begin = SHL(tf.cast(bit - window, tf.int32), 1) + moves
         place = _Place(next_head, left - take, moves, bit + tf.cast(take, tf.int64) * step_bits)
-        return got + take, place, base, tf.cast(moves, tf.int64), marks, ok
+        return got + take, place, runs + 1, begins.write(runs, begin), sizes.write(runs, take), ok
 
-    zero = tf.constant(0, tf.int64)
-    marks = tf.TensorArray(tf.int64, BLOCK, element_shape=[])
-    state = (tf.constant(0), place, zero, zero, marks, tf.constant(True))
-    got, place, _, _, marks, ok = tf.while_loop(goes_on, step, state)
-    return got, place, marks.stack(), ok
+    begins, sizes = (tf.TensorArray(tf.int32, BLOCK + 1, element_shape=[]) for _ in range(2))
+    state = (tf.constant(0), place, tf.constant(0), begins, sizes, tf.constant(True))
+    got, place, runs, begins, sizes, ok = tf.while_loop(goes_on, step, state)
+    # Were something wrong with the last run, it might have any number of values.
+    sizes = tf.where(tf.range(BLOCK + 1) < runs, tf.where(ok, sizes.stack(), 0), 0)
+    rest = BLOCK - tf.where(ok, got, 0)
+    sizes = tf.where(tf.equal(tf.range(BLOCK + 1), runs), rest, sizes)
+    return got, place, runs + 1, begins.stack(), sizes, ok
 
 
 def _header(word: Tensor) -> tuple[Tensor, Tensor]:
@@ -195,11 +204,11 @@ def _header(word: Tensor) -> tuple[Tensor, Tensor]:
     return tf.cast(tf.cast(AND(value, u64(2**31 - 1)), tf.int64), tf.int32), length
 
 
-def _bits(words: Tensor, places: Tensor, width: Tensor) -> Tensor:
-    """The values whose bits are at these places: int32 [BLOCK]; undefined behind the block's last one."""
-    low = tf.cast(tf.cast(places, tf.int32), tf.int64)
-    moves = tf.cast(SHR(places - low, tf.constant(32, tf.int64)), tf.int32)
-    bit = tf.cast(low, tf.int32) + tf.range(BLOCK) * AND(moves, 1) * width
+def _bits(words: Tensor, numbers: Tensor, begins: Tensor, width: Tensor) -> Tensor:
+    """The values of a block by the numbers of their runs and in these: int32 [BLOCK]; anything behind the last one."""
+    numbers = tf.ensure_shape(numbers, [BLOCK])
+    begin = tf.gather(begins, SHR(numbers, _RUN))
+    bit = SHR(begin, 1) + AND(numbers, BLOCK - 1) * AND(begin, 1) * width
     bit = tf.clip_by_value(bit, 0, 8 * _WINDOW - 64)
     index = SHR(bit, 6)
     first, second = tf.gather(words, index), tf.gather(words, tf.minimum(index + 1, words.shape[0] - 1))
