@@ -22,6 +22,7 @@ class Workshop(dict):
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         self.folders = folders
+        self.running: dict[str, Future] = {}  # other processes that read the sources
 
     def __missing__(self, case: Case) -> Made:
         self[case] = Made(case, self.folders.mktemp(case.name))
@@ -38,6 +39,14 @@ def made(case, workshop) -> Made:
     return workshop[case]
 
 
+@pytest.fixture
+def unread(made, workshop) -> Made:
+    """As `made`, once no other process reads its source any longer."""
+    for future in workshop.running.values():
+        future.exception()
+    return made
+
+
 @pytest.fixture(scope="session")
 def background(request, workshop, tmp_path_factory) -> dict[str, Future]:
     """The other processes, one after another; the sources that were exported are gone after the first of them."""
@@ -45,8 +54,9 @@ def background(request, workshop, tmp_path_factory) -> dict[str, Future]:
     selected = {chosen["case"] for chosen in parameters if isinstance(chosen.get("case"), Case)}
     made = [workshop[case] for case in CASES if case in selected]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        yield {
+        workshop.running = {
             "only_tensorflow": pool.submit(only_tensorflow, made, tmp_path_factory.mktemp("only_tensorflow")),
             "cli": pool.submit(run_cli, made, tmp_path_factory.mktemp("cli")),
             "c": pool.submit(c_client.run_client, made, tmp_path_factory.mktemp("c")),
         }
+        yield workshop.running

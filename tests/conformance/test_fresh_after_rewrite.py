@@ -28,14 +28,14 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_second_state_is_seen(made, way):
-    assert_fresh(made, WAYS[way])
+def test_second_state_is_seen(unread, way):
+    assert_fresh(unread, WAYS[way])
 
 
 @pytest.mark.parametrize("case", CASES[:1], ids=lambda case: case.name)
-def test_graph_around_a_loaded_signature(made):
-    outer = tf.function(lambda: made.load_path(made.source), input_signature=[], autograph=False)
-    assert_fresh(made, lambda made: outer())
+def test_graph_around_a_loaded_signature(unread):
+    outer = tf.function(lambda: unread.load_path(unread.source), input_signature=[], autograph=False)
+    assert_fresh(unread, lambda made: outer())
 
 
 def assert_fresh(made, call):
