@@ -87,9 +87,12 @@ def test_the_same_without_xla() -> None:
         (b"\x01", 1, 1),
         (b"\xff" * 9, 1, 8),
         (repeated(1, 4, 8), 33, 4),
+        (repeated(2, 8, 1), 1, 8),
+        (repeated(1, 8, 3) + repeated(8, 8, 3), 3, 16),
+        (repeated(2**31, 8, 31), 31, 8),
     ],
     ids=["nothing", "too few", "too few of bits", "cut off", "no value", "a run of none", "no groups", "no head",
-         "wider than 32 bits"],
+         "wider than 32 bits", "a wider value", "a wider value behind others", "one of 32 bits in 31"],
 )  # fmt: skip
 def test_what_is_no_run(data: bytes, width: int, count: int) -> None:
     assert read(data, width, count) == ([], False)

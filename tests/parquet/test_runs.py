@@ -82,6 +82,7 @@ FOUR = ints(1, 2, 3, 4)
         (v2_page(b"", struct.pack("<i", 1), 1, 0), 0),
         (data_page(b"\1\0\0\0\6", 3), 1),
         (data_page(ALL_ONES + b"\3\5" + b"\0" * 4, 3), 1),
+        (data_page(ALL_ONES + b"\6\2" + b"\0" * 12, 3), 1),
         (data_page(ALL_ONES, 1), 1),
         (data_page(b"\1\0\0", 1), 0),
         (data_page(b"", 1), 0),
@@ -92,7 +93,7 @@ FOUR = ints(1, 2, 3, 4)
         (b"\0" * 20, 0),
     ],
     ids=["dictionary", "encoded", "version 2", "levels cut short", "nulls and too few bytes",
-         "no levels", "too few bytes", "no bytes", "no values",
+         "levels beyond the definition", "no levels", "too few bytes", "no bytes", "no values",
          "very many", "cut off", "no header", "no fields"],
 )  # fmt: skip
 def test_a_page_that_ends_a_run(page: bytes, definition: int) -> None:
@@ -154,8 +155,8 @@ def test_entries_that_a_dtype_cannot_hold_are_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"\2\6\2", b"\x21\6\0\0\0\0\0", b"\1\4\1", b"\1", b"\1\7"],
-    ids=["no such entry", "wider than 32 bits", "too few", "no runs", "cut off"],
+    "body", [b"\1\6\2", b"\2\6\2", b"\x21\6\0\0\0\0\0", b"\1\4\1", b"\1", b"\1\7"],
+    ids=["a bit too many", "no such entry", "wider than 32 bits", "too few", "no runs", "cut off"],
 )  # fmt: skip
 def test_indices_that_cannot_be_read_end_a_run(body: bytes) -> None:
     good, bad = data_page(b"\1\6\1", 3, encoding=8), data_page(body, 3, encoding=8)

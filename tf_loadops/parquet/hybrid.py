@@ -164,7 +164,10 @@ def _walk(words: Tensor, origin: Tensor, end: Tensor, width: Tensor, want: Tenso
         most = tf.where(tf.equal(packed, 1), tf.minimum(groups, 2**28) * 8, groups)
         size = tf.where(tf.equal(packed, 1), tf.cast(groups, tf.int64) * wide, tf.cast(bytes_each, tf.int64))
         head_ok = (place.head < end) & (length <= 5) & (groups > 0)
-        ok &= ~fresh | head_ok
+        # A repeated value takes whole bytes, in which it may be wider than it can be.
+        written = AND(word_at(words, start - origin), SHL(u64(1), tf.cast(8 * bytes_each, tf.uint64)) - u64(1))
+        fits = tf.equal(packed, 1) | tf.equal(SHR(written, tf.cast(width, tf.uint64)), u64(0))
+        ok &= ~fresh | (head_ok & fits)
         left = tf.where(fresh, most, place.left)
         moves = tf.where(fresh, packed, place.moves)
         bit = tf.where(fresh, tf.cast(start, tf.int64) * 8, place.bit)
