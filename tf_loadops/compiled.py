@@ -29,10 +29,10 @@ OPTIMISED = "optimised"
 AS_WRITTEN = "as written"
 """Kept from TensorFlow's optimiser, which takes longer than most reads."""
 ON_HOST = "on the host"
-"""As written, all of it on the processor, and its loops one round after another: the cheapest to set up. The first
-tensor must be a string scalar, or of a size that no graph knows."""
+"""As written, all of it on the processor, and its loops one round after another: the cheapest to set up."""
 SIDE_BY_SIDE = "side by side"
-"""As on the host, and in a loop several calls at once: what is called has no effect but its result, which is used."""
+"""As on the host, and in a loop several calls at once: what is called has no effect but its result, which is used. The
+first tensor must be a string scalar."""
 
 # Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
 # to a function when it first runs.
@@ -166,28 +166,26 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
     """A call of a concrete function that TensorFlow runs as it is written.
 
     Its optimiser takes longer than most reads, again in every iterator of a dataset, and finds little here to improve.
+    For each call of the common kind TensorFlow looks through all functions that might be called in turn, again and
+    again, to find devices for them. It does not for a call to a named device, which may as well be the one where the
+    call stands, nor for the branches of a case, which it copies into their callers instead while it optimises them.
     """
-    if tf.executing_eagerly():
-        with _place(how):
-            return graph(*tensors)
     given = [*tensors, *graph.captured_inputs]
     kinds = [tensor.dtype for tensor in graph.outputs]
-    if how in (ON_HOST, SIDE_BY_SIDE):
-        # For each call TensorFlow looks through all functions that might be called in turn, again and again, to find
-        # devices for them. It does not for the branches of a case, which run where the case does; any index beyond the
-        # last branch means that one. Were the index known, the optimiser would put the branch in place of the case, and
-        # what needs no input there would run even where the case stands in a branch that is not taken.
-        first = given[0]
-        text = first.dtype == tf.string and first.shape.rank == 0
-        index = tf.strings.length(first) if text else tf.size(first)
-        # Where a round of a loop may have effects, the next one waits for it.
-        case = tf.raw_ops.Case if how == ON_HOST else tf.raw_ops.StatelessCase
-        with _place(how):
-            outputs = case(branch_index=index, input=given, Tout=kinds, branches=[graph])
-    else:
-        outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
-    for output, known in zip(outputs, graph.outputs, strict=True):
-        output.set_shape(known.shape)
+    with _place(how):
+        if tf.executing_eagerly() or how == AS_WRITTEN:
+            outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
+        elif how == ON_HOST:
+            outputs = tf.raw_ops.RemoteCall(target="/device:CPU:0", args=given, Tout=kinds, f=graph)
+        else:
+            # Any index beyond the last branch means that one. Were it known, the optimiser would put the branch in
+            # place of the case, and what needs no input there would run even where the case stands in a branch that is
+            # not taken.
+            index = tf.strings.length(given[0])
+            outputs = tf.raw_ops.StatelessCase(branch_index=index, input=given, Tout=kinds, branches=[graph])
+    if not tf.executing_eagerly():
+        for output, known in zip(outputs, graph.outputs, strict=True):
+            output.set_shape(known.shape)
     return tf.nest.pack_sequence_as(graph.structured_outputs, outputs, expand_composites=True)
 
 

@@ -20,7 +20,7 @@ WINDOW = 8 << 10
 """Bytes of a struct that is read without compiling another program; page headers and small footers have fewer."""
 
 _LARGER = (512 << 10, 64 << 20)  # what longer structs are padded to, so that few shapes are compiled
-_PAGES = 64 << 10  # bytes in which headers are read at once
+_PAGES = 8 << 10  # bytes in which headers are read at once
 _A_PAGE = 16  # bytes of a page and its header, as few as there are
 _A_VALUE = 4  # bytes of a struct for which there is room for one value
 _DEPTH = 16  # of structs and lists in each other; Parquet's own have 9
