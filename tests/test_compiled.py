@@ -6,7 +6,8 @@ import threading
 import pytest
 import tensorflow as tf
 
-from tf_loadops.compiled import AS_WRITTEN, ON_HOST, OPTIMISED, SIDE_BY_SIDE, always_graph, call
+from tf_loadops.compiled import AS_WRITTEN, ON_HOST, OPTIMISED, PURE, SIDE_BY_SIDE, always_graph, call, program
+from tf_loadops.errors import LoadError
 
 
 def _fails(text):
@@ -35,8 +36,8 @@ def function_of(inner, outer):
     return function
 
 
-@pytest.mark.parametrize("outer", [OPTIMISED, AS_WRITTEN, ON_HOST])
-@pytest.mark.parametrize("inner", [AS_WRITTEN, ON_HOST])
+@pytest.mark.parametrize("outer", [OPTIMISED, AS_WRITTEN, ON_HOST, PURE])
+@pytest.mark.parametrize("inner", [AS_WRITTEN, ON_HOST, PURE])
 def test_what_is_called_in_a_branch_runs_only_there(inner, outer, tmp_path: pathlib.Path):
     module = tf.Module()
     module.function = function_of(inner, outer)
@@ -48,7 +49,7 @@ def test_what_is_called_in_a_branch_runs_only_there(inner, outer, tmp_path: path
             function(tf.constant(""))
 
 
-@pytest.mark.parametrize("how", [OPTIMISED, AS_WRITTEN, ON_HOST, SIDE_BY_SIDE])
+@pytest.mark.parametrize("how", [OPTIMISED, AS_WRITTEN, ON_HOST, PURE, SIDE_BY_SIDE])
 def test_a_part_is_the_same_in_every_way(how):
     graph = tf.function(lambda text: call(_twice, text, how=how), autograph=False)
     for text in ("ab", ""):  # the length of the first tensor means nothing
@@ -63,12 +64,59 @@ def test_a_part_of_vectors_on_the_host():
         assert graph(tf.constant(texts, tf.string)).numpy().tolist() == [text * 2 for text in texts]
 
 
-def test_what_is_on_the_host_is_a_case_there():
-    graph = tf.function(lambda text: call(_twice, text, how=ON_HOST), autograph=False)
-    (case,) = [op for op in graph.get_concrete_function(tf.TensorSpec([], tf.string)).graph.get_operations()
-               if op.type == "Case"]  # fmt: skip
-    assert case.device.endswith("CPU:0")
-    assert case.inputs[0].op.type == "StringLength"
+@pytest.mark.parametrize(
+    ("how", "kind"), [(ON_HOST, "RemoteCall"), (PURE, "RemoteCall"), (SIDE_BY_SIDE, "StatelessCase")]
+)
+def test_what_is_on_the_host_is_called_there(how, kind):
+    graph = tf.function(lambda text: call(_twice, text, how=how), autograph=False)
+    operations = graph.get_concrete_function(tf.TensorSpec([], tf.string)).graph.get_operations()
+    (called,) = [op for op in operations if op.type == kind]
+    assert called.device.endswith("CPU:0")
+
+
+def _seen(text, seen):
+    seen.append((threading.current_thread(), tf.strings.length(text).device))
+    return _bottom(text, seen)
+
+
+def _bottom(text, seen):
+    length = program(_length, tf.zeros([3], tf.int32))
+    return call(_inner, text, static=(seen,)) + length
+
+
+def _inner(text, seen):
+    seen.append((threading.current_thread(), tf.strings.length(text).device))
+    return tf.strings.length(text)
+
+
+def _length(values):
+    return tf.size(values)
+
+
+class Seen(list):
+    """A list that is as good as itself."""
+
+    __hash__ = object.__hash__
+    __repr__ = object.__repr__
+
+
+def test_a_part_is_built_for_no_device_and_at_the_bottom_of_a_stack():
+    seen = Seen()
+    with tf.device("CPU:0"):
+        assert int(call(_seen, tf.constant("ab"), static=(seen,), now=True)) == 5
+    assert [device for _, device in seen] == ["", ""]
+    assert len({thread for thread, _ in seen} | {threading.current_thread()}) == 3
+
+
+def _refuses(text):
+    raise LoadError(f"no graph of rank {text.shape.rank}")
+
+
+def test_what_goes_wrong_in_building_is_said():
+    for _ in range(2):
+        with pytest.raises(LoadError, match=r"\Ano graph of rank 0\Z"):
+            call(_refuses, tf.constant(""), now=True)
+    assert call(_twice, tf.constant("a"), now=True).numpy() == b"aa"
 
 
 MEETING = threading.Barrier(2, timeout=30)

@@ -7,7 +7,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -29,14 +29,17 @@ OPTIMISED = "optimised"
 AS_WRITTEN = "as written"
 """Kept from TensorFlow's optimiser, which takes longer than most reads."""
 ON_HOST = "on the host"
-"""As written, all of it on the processor, and its loops one round after another: the cheapest to set up."""
+"""As written, and all of it on the processor: cheaper to set up."""
+PURE = "pure"
+"""As on the host, of a function that has no effect but its result and refuses nothing, so that only data put its ops in
+order: the cheapest to set up."""
 SIDE_BY_SIDE = "side by side"
-"""As on the host, and in a loop several calls at once: what is called has no effect but its result, which is used. The
-first tensor must be a string scalar."""
+"""As a pure one, and in a loop several calls at once. The first tensor must be a string scalar."""
 
 # Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
 # to a function when it first runs.
 _APART = {"_noinline": True, "_tf_data_function": True}
+_IN_ANY_ORDER = {"_disable_acd": True}
 
 _AS_WRITTEN = tf.compat.v1.ConfigProto(
     graph_options=tf.compat.v1.GraphOptions(
@@ -45,6 +48,7 @@ _AS_WRITTEN = tf.compat.v1.ConfigProto(
 ).SerializeToString()
 
 _building = threading.RLock()
+_thread = threading.local()
 _xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
 
 
@@ -82,23 +86,24 @@ def call(
       *tensors: tensors of known rank.
       static: what the graph depends on besides.
       now: whether there is so much to do that an eager caller wants the graph at once.
-      how: OPTIMISED, AS_WRITTEN, ON_HOST or SIDE_BY_SIDE.
+      how: OPTIMISED, AS_WRITTEN, ON_HOST, PURE or SIDE_BY_SIDE.
 
     Returns:
       What the function returns.
     """
-    flat = _A_PART if how == ON_HOST else 0.0
+    flat = _A_PART if how in (ON_HOST, PURE) else 0.0
     if tf.executing_eagerly() and not (now or due(function, static, flat)):
         start = time.perf_counter()
         try:
             with _place(how):
                 return function(*tensors, *static)
         finally:
-            if how != ON_HOST:
+            if not flat:
                 due(function, static, min(max(time.perf_counter() - start - _A_CALL, 0.0), _LONGEST))
     kinds = tuple((tensor.shape.rank, tensor.dtype) for tensor in tensors)
-    with _building:  # or threads that come here together would all build it
-        graph = _graph(function, kinds, static, repr(static), _xla)  # repr: defaults 0.0 and -0.0 are equal
+    pure = how in (PURE, SIDE_BY_SIDE)
+    with _alone():
+        graph = _graph(function, kinds, static, repr(static), pure, _xla)  # repr: defaults 0.0 and -0.0 are equal
     return graph(*tensors) if how == OPTIMISED else _called(graph, tensors, how)
 
 
@@ -113,7 +118,7 @@ def program(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashab
     Returns:
       What the function returns.
     """
-    with _building:
+    with _alone():
         return _program(function, static, _xla)(*tensors)
 
 
@@ -175,7 +180,7 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
     with _place(how):
         if tf.executing_eagerly() or how == AS_WRITTEN:
             outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
-        elif how == ON_HOST:
+        elif how in (ON_HOST, PURE):
             outputs = tf.raw_ops.RemoteCall(target="/device:CPU:0", args=given, Tout=kinds, f=graph)
         else:
             # Any index beyond the last branch means that one. Were it known, the optimiser would put the branch in
@@ -191,7 +196,7 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
 
 def _place(how: str) -> Any:
     """Where it runs."""
-    return tf.device("CPU:0") if how in (ON_HOST, SIDE_BY_SIDE) else contextlib.nullcontext()
+    return tf.device("CPU:0") if how in (ON_HOST, PURE, SIDE_BY_SIDE) else contextlib.nullcontext()
 
 
 def looked_at(*arrays: Any) -> None:
@@ -224,6 +229,7 @@ def _graph(
     kinds: tuple[tuple[int, Any], ...],
     static: tuple[Hashable, ...],
     shown: str,
+    pure: bool,
     compiled: bool,
 ) -> Any:
     del shown, compiled
@@ -232,7 +238,41 @@ def _graph(
         lambda *tensors: function(*tensors, *static),
         input_signature=specs,
         autograph=False,
-        experimental_attributes=_APART,
+        experimental_attributes=_APART | (_IN_ANY_ORDER if pure else {}),
     )
     # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
-    return graph.get_concrete_function()
+    return _from_the_bottom(graph.get_concrete_function)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One thread at a time builds graphs, with those that it starts for that: else all would build the same ones."""
+    if getattr(_thread, "is_building", False):
+        yield
+        return
+    with _building:
+        yield
+
+
+def _from_the_bottom(build: Callable[[], Any]) -> Any:
+    """Calls a function in a thread of its own, and waits for it.
+
+    TensorFlow notes for each op which lines of Python led to it, from the first one on. Of a graph that is built within
+    others these are hundreds, which takes as long as to make the op; and it would be for its first caller's device.
+    """
+    result: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        _thread.is_building = True
+        try:
+            result.append(build())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="tf_loadops builds a graph")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return result[0]

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, SHR
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 
 Tensor = Any
 
@@ -37,7 +37,7 @@ def to_strings(data: Tensor, lengths: Tensor) -> Tensor:
 
     Source: tensorflow/core/framework/tensor.proto; `DecodeStringList` in tensorflow/core/platform.
     """
-    return call(_cut, data, lengths, how=ON_HOST)
+    return call(_cut, data, lengths, how=PURE)
 
 
 def _cut(data: Tensor, lengths: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, SHR
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.codecs import decompress_all
 from tf_loadops.parquet.hybrid import read_indices, repeats
@@ -76,7 +76,7 @@ def read_small(file: Tensor, at: Tensor, end: Tensor, rows: Tensor, column: Colu
 
     Source: parquet.thrift, PageHeader; Data.md of the Parquet format.
     """
-    return Pages(*call(_small, file, at, end, rows, *column, static=(dtype,), how=ON_HOST))
+    return Pages(*call(_small, file, at, end, rows, *column, static=(dtype,), how=PURE))
 
 
 def read_run(
@@ -103,7 +103,7 @@ def read_run(
     Source: as of `read_small`.
     """
     tensors = (file, at, end, rows, codec, most, indexed, *column, *dictionary)
-    return Pages(*call(_run, *tensors, static=(dtype,), how=ON_HOST))
+    return Pages(*call(_run, *tensors, static=(dtype,), how=PURE))
 
 
 def _small(

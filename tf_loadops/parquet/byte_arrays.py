@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_strings
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet.windows import get, program, put, window
 
 Tensor = Any
@@ -36,7 +36,7 @@ def plain_byte_arrays(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Apache Parquet, Encodings.md, "Plain".
     """
-    return call(_plain, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=ON_HOST)
+    return call(_plain, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=PURE)
 
 
 def _plain(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.strings import padded_varints
 from tf_loadops.bytesops.swar import AND, SHL, SHR
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet.lz4 import hadoop_lz4, lz4_block
 from tf_loadops.paths import attempt
 
@@ -86,7 +86,7 @@ def decompress_all(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, T
 
     Source: as of `decompress`.
     """
-    return call(_decompress_all, data, codec, size, how=ON_HOST)
+    return call(_decompress_all, data, codec, size, how=PURE)
 
 
 def _decompress_all(data: Tensor, codec: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:

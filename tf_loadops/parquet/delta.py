@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, OR, SHL, SHR, u64
-from tf_loadops.compiled import ON_HOST, call, xla
+from tf_loadops.compiled import PURE, call, xla
 from tf_loadops.parquet.varints import leb128, zigzag
 from tf_loadops.parquet.windows import get, item, program, window
 
@@ -46,7 +46,7 @@ def delta_binary_packed(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Te
 
     Source: Apache Parquet, Encodings.md, "Delta Encoding (DELTA_BINARY_PACKED = 5)".
     """
-    return call(_read, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=ON_HOST)
+    return call(_read, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=PURE)
 
 
 def _read(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:

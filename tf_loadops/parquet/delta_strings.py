@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_strings
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet.byte_arrays import LIMIT
 from tf_loadops.parquet.delta import delta_binary_packed
 from tf_loadops.parquet.windows import get, item, program, put, window
@@ -39,7 +39,7 @@ def delta_length_byte_array(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor
 
     Source: Apache Parquet, Encodings.md, "Delta-length byte array: (DELTA_LENGTH_BYTE_ARRAY = 6)".
     """
-    return call(_delta_length, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=ON_HOST)
+    return call(_delta_length, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=PURE)
 
 
 def delta_byte_array(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,7 +62,7 @@ def delta_byte_array(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Apache Parquet, Encodings.md, "Delta Strings: (DELTA_BYTE_ARRAY = 7)".
     """
-    return call(_delta_bytes, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=ON_HOST)
+    return call(_delta_bytes, tf.convert_to_tensor(data), tf.convert_to_tensor(count), how=PURE)
 
 
 def _delta_length(data: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.littleendian import word_at, words_of
 from tf_loadops.bytesops.swar import AND, SHL, SHR, u64
-from tf_loadops.compiled import ON_HOST, call, looked_at, program
+from tf_loadops.compiled import PURE, call, looked_at, program
 from tf_loadops.sql.scan_pages import ranges
 
 Tensor = Any
@@ -59,7 +59,7 @@ def read_hybrid(data: Tensor, at: Tensor, end: Tensor, width: Tensor, count: Ten
 
     Source: Encodings.md of the Parquet format, "Run Length Encoding / Bit-Packing Hybrid".
     """
-    return call(_read, data, at, end, width, count, how=ON_HOST)
+    return call(_read, data, at, end, width, count, how=PURE)
 
 
 def read_indices(data: Tensor, at: Tensor, count: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +76,7 @@ def read_indices(data: Tensor, at: Tensor, count: Tensor, known: Tensor) -> tupl
 
     Source: Encodings.md of the Parquet format, "Dictionary Encoding".
     """
-    return call(_indices, data, at, count, known, how=ON_HOST)
+    return call(_indices, data, at, count, known, how=PURE)
 
 
 def repeats(head: Tensor, count: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, SHR
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet.hybrid import read_hybrid, repeats
 from tf_loadops.parquet.pages import DATA_V2, Page
 from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE
@@ -96,7 +96,7 @@ def read_runs(data: Tensor, count: Tensor, definition: Tensor) -> Levels:
     Returns:
       The levels; `behind` is 0.
     """
-    return Levels(*call(_runs, data, count, definition, how=ON_HOST))
+    return Levels(*call(_runs, data, count, definition, how=PURE))
 
 
 def _runs(data: Tensor, count: Tensor, definition: Tensor) -> tuple[Tensor, ...]:

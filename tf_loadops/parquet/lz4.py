@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_string
-from tf_loadops.compiled import ON_HOST, call, looked_at
+from tf_loadops.compiled import PURE, call, looked_at
 from tf_loadops.parquet.windows import get, item, program, put, window
 
 Tensor = Any
@@ -39,7 +39,7 @@ def lz4_block(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: github.com/lz4/lz4, doc/lz4_Block_format.md; Apache Parquet, Compression.md, "LZ4_RAW".
     """
-    return call(_block, tf.convert_to_tensor(data), tf.convert_to_tensor(size), how=ON_HOST)
+    return call(_block, tf.convert_to_tensor(data), tf.convert_to_tensor(size), how=PURE)
 
 
 def hadoop_lz4(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,7 +59,7 @@ def hadoop_lz4(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Apache Parquet, Compression.md, "LZ4"; Apache Arrow, `Lz4HadoopCodec`.
     """
-    return call(_hadoop, tf.convert_to_tensor(data), tf.convert_to_tensor(size), how=ON_HOST)
+    return call(_hadoop, tf.convert_to_tensor(data), tf.convert_to_tensor(size), how=PURE)
 
 
 def _hadoop(data: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:

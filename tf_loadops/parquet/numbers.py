@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import SHR
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.csv.exact import exact_float
 from tf_loadops.floats import to_float32, to_float64
 from tf_loadops.parquet import leaves as k
@@ -43,7 +43,7 @@ def to_numbers(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor, dtype: s
 
     Source: LogicalTypes.md and Encodings.md of the Parquet format.
     """
-    return call(_to_numbers, raw, kind, width, scale, static=(dtype,), how=ON_HOST)
+    return call(_to_numbers, raw, kind, width, scale, static=(dtype,), how=PURE)
 
 
 def _to_numbers(raw: Tensor, kind: Tensor, width: Tensor, scale: Tensor, dtype: str) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet.thrift import WATCHED, WINDOW, read_struct
 
 Tensor = Any
@@ -67,7 +67,7 @@ def read_page(file: Tensor, at: Tensor, end: Tensor) -> Page:
 
     Source: parquet.thrift, PageHeader.
     """
-    return Page(*call(_read, file, at, end, how=ON_HOST))
+    return Page(*call(_read, file, at, end, how=PURE))
 
 
 def _read(file: Tensor, at: Tensor, end: Tensor) -> tuple[Tensor, ...]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.compiled import ON_HOST, call, in_flight
+from tf_loadops.compiled import PURE, call, in_flight
 from tf_loadops.errors import gate, printable
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet import leaves as k
@@ -159,7 +159,7 @@ def _check_pages(file: Tensor, footer: Footer, plan: Plan, schema: Schema, path:
         start = plan.start[g, c]
         walk = call(
             _walk, file, start, start + size[g, c], plan.rows[g], plan.codec[g, c], plan.column.kind[c],
-            plan.column.width[c], plan.column.definition[c], now=True, how=ON_HOST,
+            plan.column.width[c], plan.column.definition[c], now=True, how=PURE,
         )
         return i + 1, found.write(i, tf.stack([*walk, g, c]))
 

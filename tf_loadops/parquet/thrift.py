@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, first_bit, repeat, u64
-from tf_loadops.compiled import ON_HOST, call, program
+from tf_loadops.compiled import PURE, call, program
 
 Tensor = Any
 
@@ -82,7 +82,7 @@ def read_struct(data: Tensor) -> Tokens:
 
     Source: the Thrift compact protocol, doc/specs/thrift-compact-protocol.md of Apache Thrift.
     """
-    return Tokens(*call(_read, data, how=ON_HOST))
+    return Tokens(*call(_read, data, how=PURE))
 
 
 class Headers(NamedTuple):

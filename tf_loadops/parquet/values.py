@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_loadops.bytesops.strings import to_strings
 from tf_loadops.bytesops.swar import AND, SHR
-from tf_loadops.compiled import ON_HOST, call
+from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet import leaves as k
 from tf_loadops.parquet.byte_arrays import plain_byte_arrays
 from tf_loadops.parquet.delta import delta_binary_packed
@@ -96,7 +96,7 @@ def read_values(
     Source: Encodings.md of the Parquet format.
     """
     tensors = (body, at, count, encoding, *column, *dictionary)
-    return Values(*call(_read, *tensors, static=(dtype,), how=ON_HOST))
+    return Values(*call(_read, *tensors, static=(dtype,), how=PURE))
 
 
 def _read(
