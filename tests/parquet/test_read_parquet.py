@@ -379,6 +379,30 @@ def test_int96(tmp_path: pathlib.Path) -> None:
     )
 
 
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+def test_gaps_in_some_row_groups_of_some_columns(in_graph: bool, tmp_path: pathlib.Path) -> None:
+    columns = {
+        "full": [1, 2, 3, 4, 5, 6, 7],
+        "late": [1, 2, 3, 4, 5, None, 7],
+        "wide": [2**40, 2, 3, 4, 5, 6, 7],
+        "none": [None] * 7,
+        "last": [7, 6, 5, 4, 3, 2, 1],
+    }
+    file = written(tmp_path, {name: pa.array(values, pa.int64()) for name, values in columns.items()}, row_group_size=3)
+    schema = tlo.Schema([tlo.Column(name, "int32", default=-1) for name in columns])
+
+    def call(path: Any) -> tlo.Table:
+        return tlo.read_parquet(path, schema, on_bad_row="null")
+
+    table = (tf.function(call, autograph=False) if in_graph else call)(tf.constant(str(file)))
+    for name, values in columns.items():
+        wanted = [-1 if value is None or value > 2**31 else value for value in values]
+        assert table.columns[name].numpy().tolist() == wanted
+        assert table.validity[name].numpy().tolist() == [value > 0 for value in wanted]
+    assert int(table.counts["missing"]) == 9
+    assert int(table.counts["bad_rows"]) == 1
+
+
 # Decimals: the oracle is Python's.
 
 
@@ -405,13 +429,17 @@ def test_decimals_are_the_nearest_float64(precision: int, scale: int, integers: 
     same(column(file, "float64"), [float(value) + 0.0 for value in values])
 
 
-@pytest.mark.parametrize("encoding", ["PLAIN", "dictionary"])
+@pytest.mark.parametrize("encoding", ["PLAIN", "dictionary", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
 def test_decimals_in_byte_arrays(encoding: str, tmp_path: pathlib.Path) -> None:
     values = _decimals(38, 10)
     texts = _big_endian(values, 10)
     body, first, number = encodings.plain(texts), b"", 0
     if encoding == "dictionary":
         first, body, number = dictionary_page(body, len(texts)), _indexes(list(range(len(texts))), 7), 8
+    elif encoding == "DELTA_LENGTH_BYTE_ARRAY":
+        body, number = encodings.delta_length(texts), 6
+    elif encoding == "DELTA_BYTE_ARRAY":
+        body, number = encodings.delta_bytes(texts), 7
     pages = first + data_page(body, len(texts), number)
     file = made(tmp_path, Chunk(handmade.BYTE_ARRAY, pages, len(texts), _DECIMAL, first=len(first)))
     same(column(file, "float64"), [float(value) + 0.0 for value in values])
@@ -431,14 +459,36 @@ def _big_endian(values: list[decimal.Decimal], scale: int) -> list[bytes]:
     [
         (data_page(encodings.plain([b"", b"\1"]), 2), "PLAIN"),
         (data_page(encodings.plain([b"\1", bytes(17)]), 2), "PLAIN"),
-        (data_page(encodings.delta_length([b"\1", b"\2"]), 2, 6), "DELTA_LENGTH_BYTE_ARRAY"),
-        (data_page(encodings.delta_bytes([b"\1", b"\2"]), 2, 7), "DELTA_BYTE_ARRAY"),
+        (data_page(encodings.delta_length([b"\1", b""]), 2, 6), "DELTA_LENGTH_BYTE_ARRAY"),
+        (data_page(encodings.delta_bytes([b"\1", bytes(17)]), 2, 7), "DELTA_BYTE_ARRAY"),
     ],
-    ids=["no bytes", "17 bytes", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"],
+    ids=["no bytes", "17 bytes", "no bytes, by length", "17 bytes, by difference"],
 )
 def test_decimals_that_are_not_read(page: bytes, name: str, tmp_path: pathlib.Path) -> None:
     file = made(tmp_path, Chunk(handmade.BYTE_ARRAY, page, 2, _DECIMAL))
     said = UNREADABLE.format("decimal", name)
+    assert refused(file, tlo.Column("a", "float64")) == f"FILE: row group 0, column 'a', page 0: {said}"
+
+
+@pytest.mark.parametrize("precision", [1, 9, 19, 38])
+def test_decimals_of_one_width_by_their_differences(precision: int, tmp_path: pathlib.Path) -> None:
+    scale = min(precision, 3)
+    values = [*_decimals(precision, scale), None]
+    array = pa.array(values, pa.decimal128(precision, scale))
+    options: dict[str, Any] = {"use_dictionary": False, "column_encoding": {"a": "DELTA_BYTE_ARRAY"}}
+    file = written(tmp_path, {"a": array}, **options)
+    assert "DELTA_BYTE_ARRAY" in pq.read_metadata(file).row_group(0).column(0).encodings
+    same(column(file, "float64"), [None if value is None else float(value) + 0.0 for value in values])
+
+
+def test_half_floats_by_their_differences(tmp_path: pathlib.Path) -> None:
+    values = np.array([1.5, -2.0, 65504.0, 0.0, 6e-8, np.inf, -np.inf, np.nan], np.float16)
+    page = data_page(encodings.delta_bytes([value.tobytes() for value in values]), len(values), 7)
+    file = made(tmp_path, Chunk(handmade.FIXED, page, len(values), {2: 2, 10: {15: {}}}))
+    same(column(file, "float32"), values.astype(np.float32).tolist())
+    longer = data_page(encodings.delta_bytes([b"ab", b"abc"]), 2, 7)
+    file = made(tmp_path, Chunk(handmade.FIXED, longer, 2, {2: 2, 10: {15: {}}}))
+    said = UNREADABLE.format("float16", "DELTA_BYTE_ARRAY")
     assert refused(file, tlo.Column("a", "float64")) == f"FILE: row group 0, column 'a', page 0: {said}"
 
 

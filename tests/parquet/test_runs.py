@@ -402,12 +402,13 @@ def test_a_run_is_taken_where_there_is_one(nulls: bool, monkeypatch: pytest.Monk
     text = words_page([b"no", b"yes"], SNAPPY) + index_page(values, 1, SNAPPY, nulls) * 60
     row = tf.constant([4, 4 + len(text), 180, SNAPPY, leaves.TEXT, 0, 0, int(nulls)])
     read = tf.function(lambda file: chunk._read(file, row, "string", chunk._ALL), autograph=False)
-    found, states, trouble = read(tf.constant(b"PAR1" + text))
+    found, states, trouble, all_present = read(tf.constant(b"PAR1" + text))
     assert seen == [4, 32, 23]  # behind the dictionary's and the first
     assert trouble.numpy().tolist() == [chunk.OK, 60, 8]
     first = [b"yes", b"" if nulls else b"no", b"no"]
     assert found.numpy().tolist() == first * 60
-    assert states.numpy().tolist() == [PRESENT, MISSING if nulls else PRESENT, PRESENT] * 60
+    assert states.numpy().tolist() == ([PRESENT, MISSING, PRESENT] * 60 if nulls else [])
+    assert bool(all_present) is not nulls
 
 
 @pytest.mark.parametrize("bad", [2, 7, 11])

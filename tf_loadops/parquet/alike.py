@@ -21,7 +21,7 @@ from tf_loadops.parquet.hybrid import read_indices, repeats
 from tf_loadops.parquet.levels import Levels, read_runs, spread
 from tf_loadops.parquet.numbers import to_numbers
 from tf_loadops.parquet.thrift import SPARE, read_headers
-from tf_loadops.parquet.values import DICTIONARIES, OUT_OF_RANGE, Column, Values
+from tf_loadops.parquet.values import DICTIONARIES, Column, Values, states_of
 from tf_loadops.sql.scan_pages import ranges
 
 Tensor = Any
@@ -137,7 +137,7 @@ def _small(
     values, bad = to_numbers(tf.ensure_shape(tf.cond(is_bool, bits, whole), [None]), kind, width, scale, dtype)
     ends = tf.concat([[at], at + headers.start + size], 0)
     paid = (taken > 1) & (8 * taken >= tf.size(headers.start))
-    return Pages(taken, ends[taken], values, tf.cast(bad, tf.uint8) * OUT_OF_RANGE, paid)
+    return Pages(taken, ends[taken], values, states_of(bad), paid)
 
 
 def _run(
@@ -165,8 +165,7 @@ def _run(
     texts, before, present = (part[: read.taken] for part in (texts, before, read.present))
 
     def plain() -> tuple[Tensor, Tensor]:
-        joined = tf.strings.reduce_join(tf.strings.substr(texts, before, present * width))
-        return to_numbers(tf.io.decode_raw(joined, tf.uint8), kind, width, scale, dtype)
+        return to_numbers(_bytes_of(texts, before, present * width), kind, width, scale, dtype)
 
     def looked_up() -> tuple[Tensor, Tensor]:
         index = tf.ensure_shape(read.index, [None])
@@ -177,7 +176,7 @@ def _run(
     values, bad = looked_up() if dtype == "string" else tf.cond(indexed, looked_up, plain)
     valid = tf.ensure_shape(read.valid, [None])
     values, states = tf.cond(
-        read.complete, lambda: (values, tf.cast(bad, tf.uint8) * OUT_OF_RANGE), lambda: spread(values, bad, valid)
+        read.complete, lambda: (values, states_of(bad)), lambda: spread(values, bad, valid)
     )
     ends = tf.concat([[at], after], 0)
     return Pages(read.taken, ends[read.taken], values, states, (read.taken > 1) & (2 * read.taken >= found))
@@ -315,6 +314,23 @@ def _ones(head: Tensor, count: Tensor, length: Tensor, definition: Tensor) -> Te
     groups = SHR(first, 1)
     fits = (first < 128) & tf.equal(AND(first, 1), 1) & (count <= 8 * groups) & (groups < length) & (count <= 56)
     return tf.equal(definition, 1) & ones & fits
+
+
+def _bytes_of(texts: Tensor, start: Tensor, size: Tensor) -> Tensor:
+    """Pieces of texts, one behind another: uint8 [sum of the sizes]."""
+    pieces = tf.strings.substr(texts, start, size)
+    longest = tf.maximum(tf.reduce_max(size), 1)
+
+    def of_one_size() -> Tensor:
+        each = tf.io.decode_raw(pieces, tf.uint8, fixed_length=longest)
+        return tf.reshape(each, [-1])[: tf.reduce_sum(size)]
+
+    def of_any() -> Tensor:
+        return tf.io.decode_raw(tf.strings.reduce_join(pieces), tf.uint8)
+
+    # Most writers fill all pages but the last; joining them first would be one copy more.
+    full = tf.reduce_all(tf.equal(size[:-1], longest))
+    return tf.ensure_shape(tf.cond(full, of_one_size, of_any), [None])
 
 
 def _first(good: Tensor) -> Tensor:

@@ -16,14 +16,14 @@ from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
 from tf_loadops.parquet.values import (
     DICTIONARIES,
     ENCODINGS,
-    MISSING,
-    OUT_OF_RANGE,
     PLAIN,
+    PRESENT,
     UNKNOWN,
     Column,
     Values,
     no_values,
     read_values,
+    states_of,
 )
 
 Tensor = Any
@@ -48,7 +48,7 @@ class Chunks(NamedTuple):
 
     Attributes:
       values: [all rows] of the dtype; anything where there is none.
-      states: uint8 [all rows], PRESENT, MISSING or OUT_OF_RANGE.
+      states: uint8 [all rows], PRESENT, MISSING or OUT_OF_RANGE; empty where all are PRESENT.
       troubles: int32 [chunks, 3]: OK or what is wrong, and then the page that it is wrong with, from 0, and that page's
         encoding. A chunk with which something is wrong has no rows.
     """
@@ -91,26 +91,45 @@ def _op_by_op(file: Tensor, each: Tensor, dtype: str) -> Chunks | None:
     found = [(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))]
     for chunk in tf.unstack(each):
         with tf.device("CPU:0"):  # as in a graph
-            values, states, trouble = _read(file, chunk, dtype, _FEW)
+            values, states, trouble, _ = _read(file, chunk, dtype, _FEW)
         if int(trouble[0]) == _UNFINISHED:
             due(_read_all, (dtype,), math.inf)  # from now on there is a graph
             return None
         found.append((values, states, trouble[None]))
+    if any(tf.size(states) > 0 for _, states, _ in found):
+        found = [(values, _padded(states, tf.size(values)), trouble) for values, states, trouble in found]
     return Chunks(*(tf.concat(parts, 0) for parts in zip(*found, strict=True)))
 
 
 def _read_all(file: Tensor, each: Tensor, dtype: str) -> tuple[Tensor, ...]:
     total = tf.shape(each)[0]
 
-    def body(i: Tensor, values: Any, states: Any, troubles: Any) -> Any:
-        value, state, trouble = call(_read, file, tf.gather(each, i), static=(dtype, _ALL), how=SIDE_BY_SIDE)
-        return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble)
+    def body(i: Tensor, values: Any, states: Any, troubles: Any, complete: Tensor) -> Any:
+        part = call(_read, file, tf.gather(each, i), static=(dtype, _ALL), how=SIDE_BY_SIDE)
+        value, state, trouble, all_present = part
+        return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble), complete & all_present
 
     arrays = (*_arrays(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
-    _, values, states, troubles = tf.while_loop(
-        lambda i, *_: i < total, body, (tf.constant(0), *arrays), parallel_iterations=in_flight()
+    _, values, states, troubles, complete = tf.while_loop(
+        lambda i, *_: i < total, body, (tf.constant(0), *arrays, tf.constant(True)), parallel_iterations=in_flight()
     )
-    return values.concat(), states.concat(), troubles.stack()
+    troubles = troubles.stack()
+
+    def padded() -> Tensor:
+        rows = tf.where(tf.equal(troubles[:, 0], OK), each[:, 2], 0)
+        _, found = tf.while_loop(
+            lambda i, _: i < total,
+            lambda i, found: (i + 1, found.write(i, _padded(states.read(i), rows[i]))),
+            (tf.constant(0), _arrays(dtype, total)[1]),
+        )
+        return tf.ensure_shape(found.concat(), [None])
+
+    return values.concat(), tf.cond(complete, lambda: tf.zeros([0], tf.uint8), padded), troubles
+
+
+def _padded(states: Tensor, rows: Tensor) -> Tensor:
+    """The states of so many rows, where there are none for PRESENT ones only."""
+    return tf.pad(states, [[0, rows - tf.size(states)]])
 
 
 def _arrays(dtype: str, size: Any) -> list[Any]:
@@ -121,7 +140,10 @@ def _arrays(dtype: str, size: Any) -> list[Any]:
 
 
 def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, ...]:
-    """One chunk, of at most so many pages: values, states, and the row of its trouble."""
+    """One chunk, of at most so many pages: values, states, the row of its trouble, and whether all are PRESENT.
+
+    If they are, there are no states.
+    """
     start, end, count, codec, *parts = tf.unstack(chunk, num=8)
     column = Column(*parts)
 
@@ -130,7 +152,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
     def step(
         i: Tensor, at: Tensor, done: Tensor, dictionary: Values, trouble: Tensor, encoding: Tensor, hope: Tensor,
-        windows: Tensor, empty: Tensor, parts: Tensor, values: Any, states: Any,
+        windows: Tensor, empty: Tensor, parts: Tensor, complete: Tensor, values: Any, states: Any,
     ) -> Any:
         page = read_page(file, at, end)
         is_data = tf.equal(page.type, DATA) | tf.equal(page.type, DATA_V2)
@@ -179,31 +201,34 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
         hope = tf.where(hope < 0, hope + 1, tf.where(tf.equal(hope, 0) & (rows > 0), _SOME, hope))
-        windows &= ~tf.reduce_any(tf.equal(state, MISSING))
+        present = tf.equal(tf.reduce_max(state), PRESENT)
+        windows &= present
         empty = tf.where(rows > 0, 0, empty + 1)
         found = tf.where(tf.equal(found, OK) & (empty > _EMPTY), ALL_EMPTY, found)
         return (
             i + taken, behind, done + rows, dictionary, found, page.encoding, hope, windows, empty, parts + 1,
-            values.write(parts, part), states.write(parts, state),
+            complete & present, values.write(parts, part), states.write(parts, state),
         )
 
     zero = tf.constant(0)
     yes = tf.constant(True)
-    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, zero, yes, zero, zero, *_arrays(dtype, 0))
+    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, zero, yes, zero, zero, yes, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
-    shapes = (one, one, one, Values(many, many, one), *[one] * 6, *[tf.TensorShape(None)] * 2)
-    pages, _, done, _, trouble, encoding, *_, values, states = tf.while_loop(
+    shapes = (one, one, one, Values(many, many, one), *[one] * 7, *[tf.TensorShape(None)] * 2)
+    pages, _, done, _, trouble, encoding, *_, complete, values, states = tf.while_loop(
         goes_on, step, state, shape_invariants=shapes, parallel_iterations=in_flight()
     )
     trouble = tf.where(tf.equal(trouble, OK) & (done < count), _UNFINISHED, trouble)
     looked_at(values, states)
 
-    def joined() -> tuple[Tensor, Tensor]:
-        return tf.ensure_shape(values.concat(), [None]), tf.ensure_shape(states.concat(), [None])
+    def joined(parts: Any) -> Tensor:
+        return tf.ensure_shape(parts.concat(), [None])
 
-    none = lambda: (tf.zeros([0], dtype), tf.zeros([0], tf.uint8))  # noqa: E731
-    all_values, all_states = tf.cond(tf.equal(trouble, OK) & (pages > 0), joined, none)
-    return all_values, all_states, tf.stack([trouble, pages - 1, encoding])
+    fine = tf.equal(trouble, OK) & (pages > 0)
+    complete |= ~fine
+    all_values = tf.cond(fine, lambda: joined(values), lambda: tf.zeros([0], dtype))
+    all_states = tf.cond(complete, lambda: tf.zeros([0], tf.uint8), lambda: joined(states))
+    return all_values, all_states, tf.stack([trouble, pages - 1, encoding]), complete
 
 
 def _alike(
@@ -245,7 +270,7 @@ def _data(
     wrong = _first((~fine, BAD_COMPRESSION), (~levels.ok, BAD_LEVELS), (unknown, BAD_ENCODING), (unread, BAD_VALUES))
 
     def full() -> tuple[Tensor, Tensor]:
-        return read.values, tf.cast(read.bad, tf.uint8) * OUT_OF_RANGE
+        return read.values, states_of(read.bad)
 
     def gaps() -> tuple[Tensor, Tensor]:
         return spread(read.values, read.bad, levels.valid)

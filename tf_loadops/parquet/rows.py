@@ -99,11 +99,10 @@ def _read_group(file: Tensor, plan: Plan, schema: Schema, group: list[int], path
         return messages.bad_chunk(path, read.troubles, tf.tile(tf.range(height), [width]), columns, plan, schema)
 
     values, states = gate(ok, message, (read.values, read.states))
-    states = tf.reshape(states, [width, -1])
-    complete = ~tf.reduce_any(states > 0)
+    complete = tf.equal(tf.size(states), 0)
     values = tf.ensure_shape(tf.transpose(tf.reshape(values, [width, -1])), [None, width])
     none = tf.zeros([0, width], tf.uint8)
-    states = tf.cond(complete, lambda: none, lambda: tf.transpose(states))
+    states = tf.cond(complete, lambda: none, lambda: tf.transpose(tf.reshape(states, [width, -1])))
     return Part(values, tf.ensure_shape(states, [None, width]), complete)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, first_bit, repeat, u64
+from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, first_bit, funnel, repeat, u64
 from tf_loadops.compiled import PURE, call, program
 
 Tensor = Any
@@ -115,7 +115,7 @@ def read_headers(file: Tensor, at: Tensor, end: Tensor, most: Any) -> Headers:
     size = tf.minimum(_PAGES, end - at)
     piece = tf.strings.substr(file, at, size)
     padded = tf.ensure_shape(tf.io.decode_raw(piece, tf.uint8, fixed_length=_PAGES + SPARE), [_PAGES + SPARE])
-    found, count = program(_walk_pages, padded, size, end - at, tf.constant(most))
+    found, count = program(_walk_pages, _words(padded), size, end - at, tf.constant(most))
     found = found[:count]
     return Headers(padded, found[:, 0], found[:, 1:])
 
@@ -157,7 +157,7 @@ def _read(data: Tensor) -> tuple[Tensor, ...]:
 
     def attempt(room: Tensor) -> tuple[Tensor, ...]:
         padded = tf.io.decode_raw(tf.strings.substr(data, 0, room), tf.uint8, fixed_length=room + SPARE)
-        found, count, end, ok, watched = program(_walk, padded, tf.minimum(size, room))
+        found, count, end, ok, watched = program(_walk, _words(padded), tf.minimum(size, room))
         return tf.ensure_shape(found, [None, 3]), count, end, ok, watched
 
     def longer() -> tuple[Tensor, ...]:
@@ -181,20 +181,25 @@ class _State(NamedTuple):
     ok: Tensor
 
 
-def _walk(data: Tensor, size: Tensor) -> tuple[Tensor, ...]:
-    most = (tf.size(data) - SPARE) // _A_VALUE
+def _words(data: Tensor) -> Tensor:
+    """Bytes as words, the first one lowest."""
+    return tf.bitcast(tf.reshape(data, [-1, 8]), tf.uint64)
+
+
+def _walk(words: Tensor, size: Tensor) -> tuple[Tensor, ...]:
+    most = (8 * tf.size(words) - SPARE) // _A_VALUE
     found = tf.TensorArray(tf.int64, most, element_shape=[3])
-    end = _walk_struct(data, size, tf.constant(0), most, found)
+    end = _walk_struct(words, size, tf.constant(0), most, found)
     return end.found.stack(), end.count, end.at, end.ok, end.watched
 
 
-def _walk_pages(data: Tensor, size: Tensor, left: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+def _walk_pages(words: Tensor, size: Tensor, left: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
     """Where pages begin and what their headers say, int32 [room, 7], and the number of pages."""
-    room = tf.size(data) // _A_PAGE
+    room = 8 * tf.size(words) // _A_PAGE
     most = tf.minimum(most, room)
 
     def body(at: Tensor, count: Tensor, pages: Any, ok: Tensor) -> Any:
-        header = _walk_struct(data, size, at, _PAGES, None)
+        header = _walk_struct(words, size, at, _PAGES, None)
         fields = header.watched[:6]
         in_range = tf.reduce_all((fields >= -1) & (fields < 2**31))
         fields = tf.cast(tf.where(in_range, fields, -1), tf.int32)
@@ -211,16 +216,18 @@ def _walk_pages(data: Tensor, size: Tensor, left: Tensor, most: Tensor) -> tuple
     return pages.stack(), count
 
 
-def _walk_struct(data: Tensor, size: Tensor, begin: Tensor, most: Any, found: Any) -> _State:
+def _walk_struct(words: Tensor, size: Tensor, begin: Tensor, most: Any, found: Any) -> _State:
     """Where the walk over a struct ends, after at most so many values, which are kept if there is an array for them."""
-    last = tf.size(data) - 8
+    last = 8 * tf.size(words) - SPARE
     depths = tf.range(_DEPTH)[:, None]
     paths = tf.constant([path_of(*path) for path in WATCHED], tf.int64)
 
     def word(at: Tensor) -> Tensor:
         """The eight bytes from `at` on, the first one lowest."""
+        at = tf.clip_by_value(at, 0, last)
+        index = SHR(at, 3)
         # A slice at a computed place would have XLA compile anew for each size.
-        return tf.bitcast(tf.gather(data, tf.clip_by_value(at, 0, last) + tf.range(8)), tf.uint64)
+        return funnel(tf.gather(words, index), tf.gather(words, index + 1), tf.cast(SHL(AND(at, 7), 3), tf.uint64))
 
     def goes_on(s: _State) -> Tensor:
         return s.ok & (s.depth >= 0) & (s.count < most)

@@ -71,6 +71,11 @@ def readable(column: Column, dtypes: Sequence[str]) -> Tensor:
     return tf.where(to_text, is_text, tf.where(to_bool, is_bool, is_number))
 
 
+def states_of(bad: Tensor) -> Tensor:
+    """What rows have that all have a value: uint8, PRESENT or, where that is bad, OUT_OF_RANGE."""
+    return tf.where(bad, tf.constant(OUT_OF_RANGE, tf.uint8), tf.constant(PRESENT, tf.uint8))
+
+
 def no_values(dtype: str) -> Values:
     """An empty dictionary."""
     return Values(tf.zeros([0], dtype), tf.zeros([0], tf.bool), tf.constant(False))
@@ -150,10 +155,12 @@ def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: 
         return _unsplit(body, at, count, width)
 
     def texts() -> tuple[Tensor, Tensor]:
-        found, ok = plain_byte_arrays(_from(body, at), count)
+        found, ok = _varying(body, at, count, encoding)
         lengths = tf.strings.length(found)
-        fits = (lengths >= 1) & (lengths <= WIDEST_DECIMAL)
-        return _right_aligned(found, lengths), ok & tf.reduce_all(fits)
+        fits = tf.where(is_varying, (lengths >= 1) & (lengths <= WIDEST_DECIMAL), tf.equal(lengths, width))
+        joined = lambda: tf.io.decode_raw(tf.strings.reduce_join(found), tf.uint8)  # noqa: E731
+        raw = tf.cond(is_varying, lambda: _right_aligned(found, lengths), joined)
+        return tf.ensure_shape(raw, [None]), ok & tf.reduce_all(fits)
 
     none = lambda: (tf.zeros([0], tf.uint8), tf.constant(False))  # noqa: E731
     ways = [plain, bits, runs, deltas, split, texts, none]
@@ -162,10 +169,11 @@ def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: 
     way = tf.where(tf.equal(encoding, RLE) & is_bool, 2, way)
     way = tf.where(tf.equal(encoding, DELTA) & is_integer, 3, way)
     way = tf.where(tf.equal(encoding, SPLIT) & ~is_bool & ~is_varying, 4, way)
-    # Decimals as byte arrays in DELTA encodings, which nobody seems to write, would make the first call of all longer.
+    way = tf.where(tf.equal(encoding, DELTA_LENGTHS) & is_varying, 5, way)
+    way = tf.where(tf.equal(encoding, DELTA_TEXTS) & _is_one_of(kind, (k.DECIMAL, k.HALF)), 5, way)
     raw, ok = tf.switch_case(way, ways)
     # Of values that could not be read there are none, of any width.
-    width = tf.where(ok, tf.where(tf.equal(way, 5), WIDEST_DECIMAL, width), 1)
+    width = tf.where(ok, tf.where(is_varying, WIDEST_DECIMAL, width), 1)
     raw = tf.ensure_shape(raw, [None])[: tf.where(ok, tf.size(raw), 0)]
     values, bad = to_numbers(raw, tf.maximum(kind, 0), width, column.scale, dtype)
     return Values(values, bad, ok)
