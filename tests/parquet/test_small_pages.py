@@ -110,7 +110,7 @@ def test_more_pages_than_a_window_holds() -> None:
     pages = [struct.pack("<100d", *(1000.0 * i + j for j in range(100))) for i in range(400)]
     text = b"".join(data_page(page, 100) for page in pages)
     count, values, taken = together(text, DOUBLE, 40_000, "float64")
-    assert 70 < count < 80
+    assert 8 <= count <= 9  # of some 820 bytes each, in 8 KiB
     assert values == [1000.0 * i + j for i in range(count) for j in range(100)]
     assert taken == len(b"".join(data_page(page, 100) for page in pages[:count]))
 

@@ -29,7 +29,7 @@ Tensor = Any
 SMALL = 1 << 10
 """Bytes of a page that is small."""
 
-_RUN = 16 << 20  # bytes, decompressed, that are taken out of the file at once
+_RUN = 4 << 20  # bytes, decompressed, that are taken out of the file at once: more would lie in no cache
 _A_ROW = 4  # bytes that count for a row at least: of a repeated value there may be any number in a few
 MOST = 1000
 """Pages that are at most; small ones may follow, which are better read in windows."""
@@ -83,7 +83,7 @@ def read_run(
     file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor, column: Column,
     dictionary: Values, dtype: str,
 ) -> Pages:
-    """Reads pages of any size, up to 16 MiB of them.
+    """Reads pages of any size, up to 4 MiB of them.
 
     Args:
       file: as in `read_small`.

@@ -37,9 +37,9 @@ _A_PAGE = 0.02
 _ROWS_OF_A_PAGE = 20_000  # as most writers have it
 _FEW = 20  # pages of a column chunk that are read op by op; before, there is no telling how many there are
 _ALL = 2**31 - 1
-# How many pages are to be read together: some behind the first, more where that paid, and none for a while where it did
-# not, which counts up to 0. Small ones are looked for in windows until these turn out to be cut short by others.
-_SOME, _MORE, _WHILE = 4, 8, 16
+# How many pages are to be read together: some at first, more where that paid, and none for a while where it did not,
+# which counts up to 0, and then a few. Small ones are looked for in windows until these are cut short by others.
+_SOME, _MORE, _WHILE, _FEWER = 32, 8, 16, 4
 _EMPTY = 1000  # pages one behind another that may be without a value; a hostile file has one for every few bytes
 
 
@@ -173,7 +173,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
             wanted = tf.where(hopeful, hope, 0)
             alike = _alike(file, page, at, end, count - done, codec, wanted, small, indexed, column, dictionary, dtype)
             way = tf.where(alike.count > 0, 3, way)
-            paid, failed = tf.minimum(_MORE * hope, MOST), tf.where(small, _SOME, -_WHILE)
+            paid, failed = tf.minimum(_MORE * hope, MOST), tf.where(small, _FEWER, -_WHILE)
             hope = tf.where(hopeful, tf.where(alike.paid, paid, failed), hope)
             windows &= ~small | alike.paid
 
@@ -200,7 +200,7 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
         part, state, *read, found, taken, behind, rows = tf.switch_case(way, ways)
         part, state = (tf.ensure_shape(tensor, [None]) for tensor in (part, state))
         dictionary = Values(tf.ensure_shape(read[0], [None]), tf.ensure_shape(read[1], [None]), read[2])
-        hope = tf.where(hope < 0, hope + 1, tf.where(tf.equal(hope, 0) & (rows > 0), _SOME, hope))
+        hope = tf.where(hope < 0, hope + 1, tf.where(tf.equal(hope, 0) & (rows > 0), _FEWER, hope))
         present = tf.equal(tf.reduce_max(state), PRESENT)
         windows &= present
         empty = tf.where(rows > 0, 0, empty + 1)
@@ -212,7 +212,8 @@ def _read(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tensor, .
 
     zero = tf.constant(0)
     yes = tf.constant(True)
-    state = (zero, start, zero, no_values(dtype), tf.constant(OK), zero, zero, yes, zero, zero, yes, *_arrays(dtype, 0))
+    nothing_read = (tf.constant(OK), zero, tf.constant(_SOME), yes, zero, zero, yes)
+    state = (zero, start, zero, no_values(dtype), *nothing_read, *_arrays(dtype, 0))
     one, many = tf.TensorShape([]), tf.TensorShape([None])
     shapes = (one, one, one, Values(many, many, one), *[one] * 7, *[tf.TensorShape(None)] * 2)
     pages, _, done, _, trouble, encoding, *_, complete, values, states = tf.while_loop(
