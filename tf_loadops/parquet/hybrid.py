@@ -104,7 +104,8 @@ def _indices(data: Tensor, at: Tensor, count: Tensor, known: Tensor) -> tuple[Te
     fits = (at < size) & (width <= 32)
     index, ok = read_hybrid(data, tf.minimum(at + 1, size), size, tf.where(fits, width, 0), count)
     # An index of 2 ** 31 or more is negative here.
-    ok &= (fits | tf.equal(count, 0)) & tf.reduce_all((index >= 0) & (index < known))
+    # Of no index the least is the largest int32, and the largest the least.
+    ok &= (fits | tf.equal(count, 0)) & (tf.reduce_min(index) >= 0) & (tf.reduce_max(index) < known)
     return index[: tf.where(ok, count, 0)], ok
 
 

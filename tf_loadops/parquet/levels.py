@@ -10,7 +10,7 @@ from tf_loadops.bytesops.swar import AND, SHR
 from tf_loadops.compiled import PURE, call
 from tf_loadops.parquet.hybrid import read_hybrid, repeats
 from tf_loadops.parquet.pages import DATA_V2, Page
-from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE
+from tf_loadops.parquet.values import MISSING, PRESENT, states_of
 
 Tensor = Any
 
@@ -108,7 +108,7 @@ def _runs(data: Tensor, count: Tensor, definition: Tensor) -> tuple[Tensor, ...]
     def mixed() -> Levels:
         levels, ok = read_hybrid(data, zero, size, _width(definition), count)
         valid = tf.equal(levels, definition)
-        ok &= tf.reduce_all((levels >= 0) & (levels <= definition))
+        ok &= tf.reduce_max(levels) <= definition  # they have few bits, so none is negative
         return Levels(tf.constant(False), valid, tf.reduce_sum(tf.cast(valid, tf.int32)), zero, ok)
 
     full = Levels(tf.constant(True), tf.zeros([0], tf.bool), count, zero, tf.constant(True))
@@ -133,5 +133,13 @@ def spread(values: Tensor, bad: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """
     at = tf.where(valid, tf.cumsum(tf.cast(valid, tf.int32)) - 1, tf.size(values))
     empty = tf.constant([""]) if values.dtype == tf.string else tf.zeros([1], values.dtype)
-    states = tf.concat([tf.cast(bad, tf.uint8) * OUT_OF_RANGE, tf.constant([MISSING], tf.uint8)], 0)
-    return tf.gather(tf.concat([values, empty], 0), at), tf.gather(states, at)
+    missing = tf.constant(MISSING, tf.uint8)
+
+    def some_bad() -> Tensor:
+        return tf.gather(tf.concat([states_of(bad), missing[None]], 0), at)
+
+    def none_bad() -> Tensor:
+        return tf.where(valid, tf.constant(PRESENT, tf.uint8), missing)
+
+    states = tf.cond(tf.reduce_any(bad), some_bad, none_bad)
+    return tf.gather(tf.concat([values, empty], 0), at), tf.ensure_shape(states, [None])
