@@ -274,5 +274,5 @@ def _from_the_bottom(build: Callable[[], Any]) -> Any:
     thread.start()
     thread.join()
     if failure:
-        raise failure[0]
+        raise failure.pop()  # nothing else holds it, and the graph that it comes from
     return result[0]
