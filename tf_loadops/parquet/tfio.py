@@ -18,7 +18,7 @@ from tf_loadops.parquet.options import Options
 from tf_loadops.parquet.plan import Plan, make_plan
 from tf_loadops.parquet.rows import Part, to_blocks
 from tf_loadops.parquet.tfio_guard import guarded
-from tf_loadops.parquet.values import OUT_OF_RANGE, Column
+from tf_loadops.parquet.values import Column, states_of
 from tf_loadops.paths import attempt, plain
 from tf_loadops.schema import Schema
 
@@ -99,7 +99,7 @@ def _read_group(
             read, bad = raw, tf.zeros_like(raw, tf.bool)
         else:
             read, bad = to_numbers(raw, column.kind, column.width, column.scale, dtype)
-        return i + 1, values.write(i, read), states.write(i, tf.cast(bad, tf.uint8) * OUT_OF_RANGE)
+        return i + 1, values.write(i, read), states.write(i, states_of(bad))
 
     def turn(n: Tensor, values: Any, states: Any) -> Any:
         first = tf.where(tf.equal(n, 0), 0, width)
