@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -31,12 +34,23 @@ class Model(tf.Module):
 
 
 @pytest.fixture(scope="module")
-def ways(tmp_path_factory):
-    """From the address, a query and a key to columns."""
-    made, folder = Model(), tmp_path_factory.mktemp("race")
+def made():
+    return Model()
+
+
+@pytest.fixture(scope="module")
+def saved(made, tmp_path_factory):
+    """The folder of two SavedModels."""
+    folder = tmp_path_factory.mktemp("race")
     for name in "ab":
         tf.saved_model.save(made, folder / name)
-    loaded = {name: tf.saved_model.load(folder / name).read for name in "ab"}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ways(made, saved):
+    """From the address, a query and a key to columns."""
+    loaded = {name: tf.saved_model.load(saved / name).read for name in "ab"}
     return {"eager": read, "function": made.read, "loaded": loaded["a"], "two loaded": [loaded["a"], loaded["b"]]}
 
 
@@ -72,31 +86,64 @@ def test_every_caller_gets_its_own_rows(server, ways, way):
     assert server.quiet()
 
 
-def open_connections(port):
-    """How many connections lead to a port of this machine, seen from those who made them."""
+MANY = """
+import json, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+import tensorflow as tf
+from tensorflow_io.python.ops import core_ops
+core_ops.io_sql_iterable_init, core_ops.io_sql_iterable_read  # this registers them
+
+folder, dsn, port, calls, threads = sys.argv[1], tf.constant(sys.argv[2]), *map(int, sys.argv[3:])
+QUERY = tf.constant(
+    "SELECT :k AS k, count(*) AS i, pg_sleep(0.01)::text AS s FROM pg_stat_activity "
+    "WHERE usename = current_user AND state = 'active'"
+)
+read = tf.saved_model.load(folder).read
+
+def connections():
     with open("/proc/net/tcp") as table:
         rows = [line.split() for line in list(table)[1:]]
-    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in rows)
+    return {(row[1], row[9]) for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"}
+
+# The kernel lists connections one after the other while they come and go. One that two lists in a row hold was there
+# all the time between them, so what both hold was there at once.
+at_once, done = [], threading.Event()
+
+def watch():
+    before = set()
+    while not done.wait(0.002):
+        now = connections()
+        at_once.append(len(before & now))
+        before = now
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+try:
+    with ThreadPoolExecutor(threads) as pool:
+        results = list(pool.map(lambda k: read(dsn, QUERY, tf.constant(k, tf.int64)), range(calls)))
+finally:
+    done.set()
+    watcher.join()
+keys, active = ([result[name].numpy().tolist() for result in results] for name in "ki")
+print(json.dumps({"keys": keys, "active": max(active)[0], "open": max(at_once)}))
+"""
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="connections are listed in /proc, which is not here")
-def test_connections_over_1000_calls(server, ways):
+def test_connections_over_1000_calls(server, saved):
+    calls, threads = 1000, 2 * SLOTS
     server.sql("CREATE ROLE many LOGIN", user="admin")
-    dsn, query = tf.constant(server.dsn.replace("clerk@", "many@")), tf.constant("SELECT :k AS k, 1 AS i, 'x' AS s")
-    seen, done = [], threading.Event()
-
-    def watch():
-        while not done.wait(0.005):
-            seen.append(open_connections(server.port))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    with ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(lambda k: int(ways["loaded"](dsn, query, tf.constant(k, tf.int64))["k"][0]), range(1000)))
-    done.set()
-    watcher.join()
-    assert keys == list(range(1000))
-    assert 0 < max(seen) <= SLOTS
+    dsn = server.dsn.replace("clerk@", "many@")
+    # As many threads of TensorFlow's own as callers: two cores would never ask for more than two connections.
+    environment = {**os.environ, "TF_NUM_INTEROP_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    arguments = [str(argument) for argument in (saved / "a", dsn, server.port, calls, threads)]
+    command = [sys.executable, "-W", "ignore", "-c", MANY, *arguments]
+    done = subprocess.run(command, env=environment, cwd=saved, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["keys"] == [[k] for k in range(calls)]
+    assert 1 < said["active"] <= SLOTS  # queries that run, says the server
+    assert 1 < said["open"] <= SLOTS  # connections, says the kernel
     assert server.quiet("many")
 
 
