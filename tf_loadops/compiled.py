@@ -13,6 +13,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 
+from tf_loadops import graph_files
+
 Tensor = Any
 
 # Seconds on two cores: what a graph takes to build, and what the numeric engine of CSV saves of each byte. Only the
@@ -50,6 +52,7 @@ _AS_WRITTEN = tf.compat.v1.ConfigProto(
 _building = threading.RLock()
 _thread = threading.local()
 _xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
+_cache = os.environ.get("TF_LOADOPS_CACHE") or None
 
 
 def use_xla(on: bool) -> bool:
@@ -73,6 +76,29 @@ def use_xla(on: bool) -> bool:
 def xla() -> bool:
     """The setting of `use_xla`."""
     return _xla
+
+
+def use_cache(folder: str | os.PathLike[str] | None) -> str | None:
+    """Chooses where graphs built from now on are kept, so that a later process reads what it would else trace.
+
+    A file serves one version of this package, of TensorFlow, Python and numpy, and one kind of machine; others trace
+    anew, and keep theirs beside it. Files may be deleted at any time. Whoever can write there decides what is computed,
+    as with code.
+
+    Args:
+      folder: a folder, made when it is needed; None to keep none (the default, unless the environment names one:
+        `TF_LOADOPS_CACHE=/var/cache/graphs`).
+
+    Returns:
+      The setting before.
+
+    Example:
+      >>> use_cache(use_cache(None)) is None
+      True
+    """
+    global _cache
+    before, _cache = _cache, None if folder is None else os.path.abspath(os.fspath(folder))
+    return before
 
 
 def call(
@@ -119,7 +145,7 @@ def program(function: Callable[..., Any], *tensors: Tensor, static: tuple[Hashab
       What the function returns.
     """
     with _alone():
-        return _program(function, static, _xla)(*tensors)
+        return _program(function, static, repr(static), _xla)(*tensors)  # repr: 0.0 and -0.0 are equal
 
 
 def always_graph(function: Any) -> Any:
@@ -211,7 +237,8 @@ def in_flight() -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _program(function: Callable[..., Any], static: tuple[Hashable, ...], compiled: bool) -> Any:
+def _program(function: Callable[..., Any], static: tuple[Hashable, ...], shown: str, compiled: bool) -> Any:
+    del shown
     return always_graph(
         tf.function(lambda *tensors: function(*tensors, *static), jit_compile=compiled or None, autograph=False)
     )
@@ -232,16 +259,27 @@ def _graph(
     pure: bool,
     compiled: bool,
 ) -> Any:
-    del shown, compiled
+    del shown  # it tells apart what is equal
     specs = [tf.TensorSpec([None] * rank, dtype) for rank, dtype in kinds]
-    graph = tf.function(
-        lambda *tensors: function(*tensors, *static),
-        input_signature=specs,
-        autograph=False,
-        experimental_attributes=_APART | (_IN_ANY_ORDER if pure else {}),
-    )
-    # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
-    return _from_the_bottom(graph.get_concrete_function)
+    attributes = _APART | (_IN_ANY_ORDER if pure else {})
+    folder = _cache
+    file = graph_files.place(folder, function, static, kinds, pure, compiled) if folder else None
+
+    def traced(body: Callable[..., Any]) -> Any:
+        graph = tf.function(body, input_signature=specs, autograph=False, experimental_attributes=attributes)
+        # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
+        return graph.get_concrete_function()
+
+    def build() -> Any:
+        kept = graph_files.read(file) if file else None
+        if kept:
+            return traced(kept)
+        graph = traced(lambda *tensors: function(*tensors, *static))
+        if file:
+            graph_files.write(graph, file)
+        return graph
+
+    return _from_the_bottom(build)
 
 
 @contextlib.contextmanager
