@@ -28,19 +28,21 @@ def begin_memory():
 """
 
 
-def fresh(script: str, *arguments: str | pathlib.Path) -> Any:
+def fresh(script: str, *arguments: str | pathlib.Path, cache: str | pathlib.Path = "") -> Any:
     """Runs a script and returns the one JSON value that it prints.
 
     Args:
       script: Python source; it finds `tf`, `tlo`, `json`, `pathlib`, `sys`, `time`, and `begin_memory()`, which returns
         a function that tells by how many bytes memory has grown at most since then (Linux).
       *arguments: what it finds in `sys.argv` from 1 on.
+      cache: the folder where it keeps graphs; by default it keeps none.
 
     Returns:
       The value.
     """
     root = pathlib.Path(__file__).parent.parent
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_LOADOPS_CACHE": str(cache)}
+    env["PYTHONPATH"] = os.pathsep.join([str(root), *sys.path])
     command = [sys.executable, "-c", _BEGIN + script, *map(str, arguments)]
     done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
     if done.returncode:
