@@ -4,6 +4,7 @@ import os
 import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the first import of TensorFlow
+os.environ.pop("TF_LOADOPS_CACHE", None)  # what is tested is traced
 
 import pytest
 from hypothesis import settings
