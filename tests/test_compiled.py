@@ -156,3 +156,18 @@ def test_a_loop_stays_a_graph_where_functions_are_run_eagerly():
     finally:
         tf.config.run_functions_eagerly(False)
     assert traced == [False]
+
+
+def _cube(x):
+    return tf.while_loop(lambda i, _: i < 3, lambda i, power: (i + 1, power * x), (0, tf.ones_like(x)))[1]
+
+
+def test_a_gradient_leaves_the_graph_to_others_as_it_is():
+    """TensorFlow adds outputs to the graph of a loop that it differentiates."""
+    x = tf.constant(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        cube = call(_cube, x, now=True, how=OPTIMISED)
+    assert tape.gradient(cube, x).numpy() == 12.0
+    for how in (AS_WRITTEN, OPTIMISED):
+        assert call(_cube, x, now=True, how=how).numpy() == 8.0

@@ -7,13 +7,14 @@ import functools
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 
-from tf_loadops import graph_files
+from tf_loadops import kept
 
 Tensor = Any
 
@@ -52,7 +53,7 @@ _AS_WRITTEN = tf.compat.v1.ConfigProto(
 _building = threading.RLock()
 _thread = threading.local()
 _xla = os.environ.get("TF_LOADOPS_XLA", "1") != "0"
-_cache = os.environ.get("TF_LOADOPS_CACHE") or None
+_cache: str | None = None
 
 
 def use_xla(on: bool) -> bool:
@@ -86,8 +87,8 @@ def use_cache(folder: str | os.PathLike[str] | None) -> str | None:
     as with code.
 
     Args:
-      folder: a folder, made when it is needed; None to keep none (the default, unless the environment names one:
-        `TF_LOADOPS_CACHE=/var/cache/graphs`).
+      folder: a folder, made when it is needed; None or nothing to keep none (the default, unless the environment names
+        one: `TF_LOADOPS_CACHE=/var/cache/graphs`).
 
     Returns:
       The setting before.
@@ -97,8 +98,11 @@ def use_cache(folder: str | os.PathLike[str] | None) -> str | None:
       True
     """
     global _cache
-    before, _cache = _cache, None if folder is None else os.path.abspath(os.fspath(folder))
+    before, _cache = _cache, os.path.abspath(os.path.expanduser(folder)) if folder else None
     return before
+
+
+use_cache(os.environ.get("TF_LOADOPS_CACHE"))
 
 
 def call(
@@ -202,7 +206,9 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
     call stands, nor for the branches of a case, which it copies into their callers instead while it optimises them.
     """
     given = [*tensors, *graph.captured_inputs]
-    kinds = [tensor.dtype for tensor in graph.outputs]
+    # Not `graph.outputs`, which a gradient adds to.
+    promised = tf.nest.flatten(graph.structured_outputs, expand_composites=True)
+    kinds = [tensor.dtype for tensor in promised]
     with _place(how):
         if tf.executing_eagerly() or how == AS_WRITTEN:
             outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
@@ -215,7 +221,7 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
             index = tf.strings.length(given[0])
             outputs = tf.raw_ops.StatelessCase(branch_index=index, input=given, Tout=kinds, branches=[graph])
     if not tf.executing_eagerly():
-        for output, known in zip(outputs, graph.outputs, strict=True):
+        for output, known in zip(outputs, promised, strict=True):
             output.set_shape(known.shape)
     return tf.nest.pack_sequence_as(graph.structured_outputs, outputs, expand_composites=True)
 
@@ -263,7 +269,7 @@ def _graph(
     specs = [tf.TensorSpec([None] * rank, dtype) for rank, dtype in kinds]
     attributes = _APART | (_IN_ANY_ORDER if pure else {})
     folder = _cache
-    file = graph_files.place(folder, function, static, kinds, pure, compiled) if folder else None
+    file = kept.place(folder, function, static, kinds, pure, compiled) if folder else None
 
     def traced(body: Callable[..., Any]) -> Any:
         graph = tf.function(body, input_signature=specs, autograph=False, experimental_attributes=attributes)
@@ -271,12 +277,16 @@ def _graph(
         return graph.get_concrete_function()
 
     def build() -> Any:
-        kept = graph_files.read(file) if file else None
-        if kept:
-            return traced(kept)
+        if file:
+            try:
+                read = kept.read(file)
+                if read:
+                    return traced(read)
+            except Exception as error:
+                warnings.warn(f"{file}: this graph cannot be used. It is traced again: {error}", stacklevel=2)
         graph = traced(lambda *tensors: function(*tensors, *static))
         if file:
-            graph_files.write(graph, file)
+            kept.write(graph, file)
         return graph
 
     return _from_the_bottom(build)

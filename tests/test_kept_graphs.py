@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import types
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from tf_loadops import compiled, graph_files
+import tf_loadops as tlo
+from tf_loadops import compiled, kept
 from tf_loadops.compiled import AS_WRITTEN, ON_HOST, OPTIMISED, PURE, call, program
 from tf_loadops.errors import gate
+from tf_loadops.kept import files as kept_files
+from tf_loadops.kept import keys
 
 traced: list[str] = []
 """The parts that were traced, not read from a file."""
@@ -27,13 +34,16 @@ class Pair(NamedTuple):
 
 
 class Unknown:
-    """Nothing that a file's name could tell apart."""
+    class Pair(NamedTuple):
+        first: Any
+        second: Any
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: pathlib.Path):
+def folder(tmp_path: pathlib.Path, monkeypatch):
     """Where graphs are kept; each test starts as a process does."""
     place = tmp_path / "graphs"
+    monkeypatch.setattr(keys, "_OURS", ["tf_loadops", __name__.partition(".")[0]])
     before = compiled.use_cache(place)
     new_process()
     yield place
@@ -74,6 +84,25 @@ def _structures(text, numbers):
     }
 
 
+def _orders(unused, first, text):
+    """Inputs that nothing depends on, or only by order; keys that are not sorted."""
+    traced.append("orders")
+    del unused
+    with tf.control_dependencies([first]):
+        return {"b": tf.strings.join([text, "b"]), "a": tf.strings.join([text, "a"])}
+
+
+def _printed(number):
+    """In a loop, so that it is a function within the part; ops with attributes as by default."""
+
+    def step(i, total):
+        tf.debugging.Assert(total < 5, ["too much"])
+        tf.print("")
+        return i + 1, total
+
+    return tf.while_loop(lambda i, _: i < 1, step, (0, number))[1]
+
+
 def _small(number, most):
     traced.append("small")
     return gate(number <= most, lambda: tf.strings.as_string(number) + " is too much.", number)
@@ -85,8 +114,16 @@ def _checked(number):
     return number + 1
 
 
+def _added(number, other):
+    return number + other
+
+
 def _captures(number):
     return number + _CAPTURED
+
+
+def _in_a_class(number):
+    return Unknown.Pair(number + 1, number)
 
 
 _CAPTURED = tf.constant(1)
@@ -125,6 +162,15 @@ def test_shapes_are_known_as_in_the_traced_graph():
         tf.function(read, autograph=False).get_concrete_function(tf.constant(""), tf.zeros([3]))
     # as given, list (total, sign), pair (text, count), scaled
     assert shapes == [[[], [], [], [], [], [None]]] * 2
+
+
+@pytest.mark.parametrize("how", [AS_WRITTEN, PURE])
+def test_inputs_without_effect_and_the_order_of_names(how):
+    for process in range(2):
+        new_process()
+        result = call(_orders, tf.constant(1), tf.constant(2), tf.constant("x"), now=True, how=how)
+        assert {name: text.numpy() for name, text in result.items()} == {"b": b"xb", "a": b"xa"}
+        assert list(result) == ["b", "a"] and traced == ["orders"] * (not process)
 
 
 def test_a_part_read_within_a_traced_one():
@@ -170,28 +216,67 @@ def test_what_differs_has_a_file_of_its_own(folder):
 
 
 @pytest.mark.parametrize(
-    ("function", "static"),
-    [(lambda number: number + 1, ()), (_captures, ()), (_small, (Unknown(),))],
-    ids=["without a name", "captures a tensor", "depends on a thing without a name"],
+    "function",
+    [lambda number: number + 1, _captures, functools.partial(_added, other=1), _in_a_class],
+    ids=["without a name", "captures a tensor", "not a function", "a result that is not found by its name"],
 )
-def test_what_no_file_can_hold_is_traced(folder, function, static):
-    if static:
-        assert graph_files.place(str(folder), function, static) is None
-        return
+def test_what_no_file_can_hold_is_traced(folder, function):
     for _ in range(2):
-        new_process()
-        assert int(call(function, tf.constant(2), static=static, now=True)) == 3
+        compiled._graph.cache_clear()
+        assert int(tf.nest.flatten(call(function, tf.constant(2), now=True))[0]) == 3
         assert not folder.exists()
 
 
-def test_a_changed_setting_of_numpy_is_told_apart(folder, monkeypatch):
-    before = graph_files.place(str(folder), _small, (5,))
-    graph_files._surroundings.cache_clear()
-    monkeypatch.setattr(tf.Tensor, "astype", None, raising=False)
-    after = graph_files.place(str(folder), _small, (5,))
-    graph_files._surroundings.cache_clear()
-    monkeypatch.undo()
-    assert before != after and graph_files.place(str(folder), _small, (5,)) == before
+class Text(str):
+    """Looks like another one."""
+
+    def __repr__(self):
+        return "'a'"
+
+
+@pytest.mark.parametrize("static", [(object(),), ([1],), (np.float64(1.0),), (Text("b"),), (json.dumps,)])
+def test_what_may_not_be_told_apart_has_no_place(static):
+    schema = tlo.Schema([tlo.Column("a", "bool")])
+    assert keys.place("folder", _small, ("a", 1.0, None, tf.int64, _scaled, Pair(1, b"x"), schema)) is not None
+    assert keys.place("folder", _small, static) is None
+
+
+def test_settings_that_get_into_graphs_are_told_apart(monkeypatch):
+    place = keys.place("folder", _small, (5,))
+    assert place == keys.place("folder", _small, (5,))
+    with monkeypatch.context() as changed:
+        changed.setenv("TF_FUNCTION_JIT_COMPILE_DEFAULT", "1")
+        assert keys.place("folder", _small, (5,)) not in (place, None)
+    before = tf.config.optimizer.get_jit()
+    tf.config.optimizer.set_jit("autoclustering")
+    try:
+        assert keys.place("folder", _small, (5,)) not in (place, None)
+    finally:
+        tf.config.optimizer.set_jit(before or False)
+    monkeypatch.setattr(tf.Tensor, "astype", None, raising=False)  # as NumPy's rules do
+    assert keys.place("folder", _small, (5,)) is None
+
+
+def test_nothing_is_kept_of_code_that_has_changed(monkeypatch, tmp_path):
+    assert keys.place("folder", _small, (5,)) is not None
+    changed = [(file, size, mtime, ctime + 1) for file, size, mtime, ctime in keys._AT_IMPORT]
+    monkeypatch.setattr(keys, "_AT_IMPORT", tuple(changed))
+    assert keys.place("folder", _small, (5,)) is None
+    monkeypatch.setattr(keys, "_PACKAGE", tmp_path)  # as in a zip file, where no source is found
+    monkeypatch.setattr(keys, "_AT_IMPORT", ())
+    monkeypatch.setitem(sys.modules, tmp_path.name, types.ModuleType(tmp_path.name))
+    assert keys.place("folder", _small, (5,)) is None
+
+
+def test_names_of_a_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    before = compiled.use_cache("a")
+    for name, seen in (("~/b", tmp_path / "home/b"), (tmp_path / "c", tmp_path / "c"), ("", None), (None, None)):
+        compiled.use_cache(name)
+        assert compiled.use_cache(before) == (str(seen) if seen else None)
+    compiled.use_cache("a")
+    assert compiled.use_cache(before) == str(tmp_path / "a")
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut", "empty"])
@@ -213,25 +298,71 @@ def test_a_damaged_file_is_replaced(folder, harm):
     assert int(call(_small, tf.constant(3), static=(5,), now=True)) == 3 and traced == []
 
 
+def test_a_file_that_cannot_be_used_is_replaced(folder):
+    assert int(call(_small, tf.constant(3), static=(5,), now=True)) == 3
+    (path,) = folder.iterdir()
+    good = path.read_bytes()
+    for content in (b"", b"{}\n", good.partition(b"\n")[2].replace(b"LessEqual", b"LessEquel")):
+        path.write_bytes(kept_files._digest(str(path), content) + b"\n" + content)
+        new_process()
+        with pytest.warns(UserWarning, match="this graph cannot be used. It is traced again: "):
+            assert int(call(_small, tf.constant(3), static=(5,), now=True)) == 3
+        assert traced == ["small"] and path.read_bytes() == good
+    # Another graph's file, under this one's name.
+    other = path.with_name(path.name.replace("_small", "_smell"))
+    other.write_bytes(good)
+    with pytest.warns(UserWarning, match="_smell.*this file is damaged"):
+        assert kept.read(str(other)) is None
+
+
 def test_where_nothing_can_be_kept_graphs_are_traced(folder):
     folder.write_text("a file, not a folder")
     for _ in range(2):
         new_process()
-        with pytest.warns(UserWarning, match=r"_small-[0-9a-f]{32}\.graph: a graph ") as caught:
+        with pytest.warns(UserWarning) as caught:
             assert int(call(_small, tf.constant(3), static=(5,), now=True)) == 3
         assert traced == ["small"]
-        assert "could not be kept here, and will be traced again: " in str(caught[-1].message)
+        assert [str(warning.message) for warning in caught] == [
+            f"{folder}: graphs cannot be kept here, and are traced in each process: File exists."
+        ]
     assert folder.read_text() == "a file, not a folder"
 
 
+def test_files_are_as_the_umask_says(folder):
+    before = os.umask(0o027)
+    try:
+        call(_small, tf.constant(3), static=(5,), now=True)
+    finally:
+        os.umask(before)
+    (path,) = folder.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_an_exported_graph_can_be_loaded_and_frozen(tmp_path):
+    """The latter registers functions anew, and so fails where two of a name differ."""
+
+    class Model(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
+        def small(self, number):
+            return {"number": call(_printed, number, now=True)}
+
+    for _ in range(2):
+        new_process()
+        model = Model()
+        tf.saved_model.save(model, tmp_path / "model")
+        assert int(tf.saved_model.load(tmp_path / "model").small(tf.constant(3))["number"]) == 3
+        frozen = convert_variables_to_constants_v2(model.small.get_concrete_function())
+        assert int(frozen(tf.constant(3))[0]) == 3
+
+
 CHILD = """
-import json, sys
+import json, sys, warnings
 import tensorflow as tf
 import tf_loadops as tlo
-from tf_loadops import graph_files
+from tf_loadops import compiled, kept
 
-counts = {"read": 0, "written": 0}
-read, write = graph_files.read, graph_files.write
+counts = {"read": 0, "written": 0, "alone": 0}
+read, write = kept.read, kept.write
 
 def counted_read(path):
     graph = read(path)
@@ -242,8 +373,8 @@ def counted_write(*arguments):
     counts["written"] += 1
     write(*arguments)
 
-graph_files.read, graph_files.write = counted_read, counted_write
-path, folder = sys.argv[1:]
+kept.read, kept.write = counted_read, counted_write
+path, is_first = sys.argv[1], len(sys.argv) > 2
 schema = tlo.Schema([tlo.Column("a", "float32"), tlo.Column("b", "int64"), tlo.Column("c", "string")])
 
 class Model(tf.Module):
@@ -260,19 +391,24 @@ try:
     model.read(tf.constant(path + ".missing"))
 except tf.errors.OpError as error:
     print(json.dumps(error.message))
-if folder:
-    tf.saved_model.save(model, folder)
+if is_first:  # every file alone: each is built, and then traced nevertheless, which asks for those of its parts
+    class BuiltError(Exception):
+        pass
+
+    def built(path):
+        build = read(path)
+        def build_and_fail(*tensors):
+            build(*tensors)
+            counts["alone"] += 1
+            raise BuiltError
+        return build_and_fail
+
+    kept.read, kept.write = built, lambda *arguments: None
+    warnings.simplefilter("ignore")
+    compiled._graph.cache_clear()
+    Model().read.get_concrete_function()
 print(json.dumps(counts))
 """
-
-ONLY_TENSORFLOW = """
-import sys
-sys.modules["tf_loadops"] = None
-import tensorflow as tf
-columns = tf.saved_model.load(sys.argv[2]).read(tf.constant(sys.argv[1]))
-print([columns["a"].numpy().tolist(), columns["b"].numpy().tolist(), columns["c"].numpy().tolist()])
-"""
-
 
 def said_by(code, folder, *arguments):
     environment = {**os.environ, "TF_LOADOPS_CACHE": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -284,16 +420,16 @@ def said_by(code, folder, *arguments):
 
 def test_processes_share_the_graphs_of_a_whole_reader(folder, tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
-    path, model = tmp_path / "t.parquet", tmp_path / "model"
+    path = tmp_path / "t.parquet"
     importlib.import_module("pyarrow.parquet").write_table(
         pyarrow.table({"a": [1.5, None], "b": [2, 3], "c": ["x, y", "z"]}), path
     )
-    for process, exported in enumerate(("", model)):
-        columns, refused, counts = map(json.loads, said_by(CHILD, folder, path, exported))
+    for process, arguments in enumerate((["first"], [])):
+        columns, refused, counts = map(json.loads, said_by(CHILD, folder, path, *arguments))
         assert str(columns.pop("a")) == "[1.5, nan]"
         assert columns == {"b": [2, 3], "c": ["x, y", "z"], "valid": [True, False], "rows": 2}
         assert f"{path}.missing: no such file. Check the path;" in refused
-        kept = len(list(folder.iterdir()))
+        count = len(list(folder.iterdir()))
         # The second process asks for the reader only, which holds all that it calls.
-        assert counts == ({"read": 1, "written": 0} if process else {"read": 0, "written": kept})
-    assert said_by(ONLY_TENSORFLOW, folder, path, model) == ["[[1.5, nan], [2, 3], [b'x, y', b'z']]"]
+        first = {"read": 0, "written": count, "alone": count}
+        assert counts == ({"read": 1, "written": 0, "alone": 0} if process else first)
