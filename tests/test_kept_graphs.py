@@ -18,11 +18,10 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 import tf_loadops as tlo
-from tf_loadops import compiled, kept
+from tf_loadops import compiled
 from tf_loadops.compiled import AS_WRITTEN, ON_HOST, OPTIMISED, PURE, call, program
 from tf_loadops.errors import gate
-from tf_loadops.kept import files as kept_files
-from tf_loadops.kept import keys
+from tf_loadops.kept import files, keys
 
 traced: list[str] = []
 """The parts that were traced, not read from a file."""
@@ -56,7 +55,7 @@ def new_process():
     traced.clear()
 
 
-def files(folder):
+def names(folder):
     return sorted(path.name.partition("-")[0] for path in folder.iterdir())
 
 
@@ -146,7 +145,7 @@ def test_results_are_the_same(folder, how, eager):
         assert result["as given"].numpy() == b"a"
         assert result["scaled"].numpy().tolist() == [2.0, 4.0, 9.0]
         assert traced == ([] if process else ["structures", "scaled"])
-        assert files(folder) == [f"{__name__}._scaled", f"{__name__}._structures"]
+        assert names(folder) == [f"{__name__}._scaled", f"{__name__}._structures"]
 
 
 def test_shapes_are_known_as_in_the_traced_graph():
@@ -202,13 +201,13 @@ def test_what_differs_has_a_file_of_its_own(folder):
         call(_scaled, tf.constant([1.0]), static=(factor,), now=True)
     for number in (tf.constant(1), tf.constant(1, tf.int64)):
         call(_small, number, static=(5,), now=True)
-    assert files(folder) == [f"{__name__}._scaled"] * 3 + [f"{__name__}._small"] * 2
+    assert names(folder) == [f"{__name__}._scaled"] * 3 + [f"{__name__}._small"] * 2
     before = compiled.use_xla(False)
     try:
         call(_scaled, tf.constant([1.0]), static=(2.0,), now=True)
     finally:
         compiled.use_xla(before)
-    assert len(files(folder)) == 6
+    assert len(names(folder)) == 6
     traced.clear()
     compiled._graph.cache_clear()
     assert str(call(_scaled, tf.constant([1.0]), static=(-0.0,), now=True).numpy()[0]) == "-0.0"
@@ -303,7 +302,7 @@ def test_a_file_that_cannot_be_used_is_replaced(folder):
     (path,) = folder.iterdir()
     good = path.read_bytes()
     for content in (b"", b"{}\n", good.partition(b"\n")[2].replace(b"LessEqual", b"LessEquel")):
-        path.write_bytes(kept_files._digest(str(path), content) + b"\n" + content)
+        path.write_bytes(files._digest(str(path), content) + b"\n" + content)
         new_process()
         with pytest.warns(UserWarning, match="this graph cannot be used. It is traced again: "):
             assert int(call(_small, tf.constant(3), static=(5,), now=True)) == 3
@@ -312,7 +311,7 @@ def test_a_file_that_cannot_be_used_is_replaced(folder):
     other = path.with_name(path.name.replace("_small", "_smell"))
     other.write_bytes(good)
     with pytest.warns(UserWarning, match="_smell.*this file is damaged"):
-        assert kept.read(str(other)) is None
+        assert files.read(str(other)) is None
 
 
 def test_where_nothing_can_be_kept_graphs_are_traced(folder):
@@ -359,10 +358,11 @@ CHILD = """
 import json, sys, warnings
 import tensorflow as tf
 import tf_loadops as tlo
-from tf_loadops import compiled, kept
+from tf_loadops import compiled
+from tf_loadops.kept import files
 
 counts = {"read": 0, "written": 0, "alone": 0}
-read, write = kept.read, kept.write
+read, write = files.read, files.write
 
 def counted_read(path):
     graph = read(path)
@@ -373,7 +373,7 @@ def counted_write(*arguments):
     counts["written"] += 1
     write(*arguments)
 
-kept.read, kept.write = counted_read, counted_write
+files.read, files.write = counted_read, counted_write
 path, is_first = sys.argv[1], len(sys.argv) > 2
 schema = tlo.Schema([tlo.Column("a", "float32"), tlo.Column("b", "int64"), tlo.Column("c", "string")])
 
@@ -403,7 +403,7 @@ if is_first:  # every file alone: each is built, and then traced nevertheless, w
             raise BuiltError
         return build_and_fail
 
-    kept.read, kept.write = built, lambda *arguments: None
+    files.read, files.write = built, lambda *arguments: None
     warnings.simplefilter("ignore")
     compiled._graph.cache_clear()
     Model().read.get_concrete_function()

@@ -7,7 +7,6 @@ import functools
 import os
 import threading
 import time
-import warnings
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
@@ -268,28 +267,17 @@ def _graph(
     del shown  # it tells apart what is equal
     specs = [tf.TensorSpec([None] * rank, dtype) for rank, dtype in kinds]
     attributes = _APART | (_IN_ANY_ORDER if pure else {})
-    folder = _cache
-    file = kept.place(folder, function, static, kinds, pure, compiled) if folder else None
+    file = kept.place(_cache, function, static, kinds, pure, compiled) if _cache else None
 
-    def traced(body: Callable[..., Any]) -> Any:
+    def trace(body: Callable[..., Any]) -> Any:
         graph = tf.function(body, input_signature=specs, autograph=False, experimental_attributes=attributes)
         # The concrete function: TensorFlow would warn of retracing where callers just have several schemas.
         return graph.get_concrete_function()
 
-    def build() -> Any:
-        if file:
-            try:
-                read = kept.read(file)
-                if read:
-                    return traced(read)
-            except Exception as error:
-                warnings.warn(f"{file}: this graph cannot be used. It is traced again: {error}", stacklevel=2)
-        graph = traced(lambda *tensors: function(*tensors, *static))
-        if file:
-            kept.write(graph, file)
-        return graph
+    def body(*tensors: Tensor) -> Any:
+        return function(*tensors, *static)
 
-    return _from_the_bottom(build)
+    return _from_the_bottom(lambda: kept.graph(file, trace, body) if file else trace(body))
 
 
 @contextlib.contextmanager

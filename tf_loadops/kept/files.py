@@ -14,6 +14,50 @@ from tf_loadops.kept.keys import UnkeptError
 from tf_loadops.kept.packing import packed, unpacked
 
 
+def graph(path: str, trace: Callable[[Callable[..., Any]], Any], body: Callable[..., Any]) -> Any:
+    """A graph from its file; where there is none that can be used, it is traced and kept.
+
+    Args:
+      path: from `place`.
+      trace: from a function of tensors to its concrete function.
+      body: what is traced.
+
+    Returns:
+      The concrete function.
+    """
+    try:
+        build = read(path)
+        if build:
+            return trace(build)
+    except Exception as error:
+        warnings.warn(f"{path}: this graph cannot be used. It is traced again: {error}", stacklevel=2)
+    traced = trace(body)
+    write(traced, path)
+    return traced
+
+
+def read(path: str) -> Callable[..., Any] | None:
+    """A graph that was kept.
+
+    Args:
+      path: from `place`.
+
+    Returns:
+      A function that builds the graph into the current one, from its tensors to its results; None where there is none.
+    """
+    try:
+        digest, _, content = pathlib.Path(path).read_bytes().partition(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        warnings.warn(f"{path}: this graph cannot be read, and is traced again: {error.strerror}.", stacklevel=2)
+        return None
+    if digest != _digest(path, content):
+        warnings.warn(f"{path}: this file is damaged. The graph is traced again and replaces it.", stacklevel=2)
+        return None
+    return unpacked(content)
+
+
 def write(graph: Any, path: str) -> None:
     """Keeps a graph; where that cannot be, it says so.
 
@@ -41,28 +85,6 @@ def write(graph: Any, path: str) -> None:
         warnings.warn(
             f"{folder}: graphs cannot be kept here, and are traced in each process: {error.strerror}.", stacklevel=2
         )
-
-
-def read(path: str) -> Callable[..., Any] | None:
-    """A graph that was kept.
-
-    Args:
-      path: from `place`.
-
-    Returns:
-      A function that builds the graph into the current one, from its tensors to its results; None where there is none.
-    """
-    try:
-        digest, _, content = pathlib.Path(path).read_bytes().partition(b"\n")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        warnings.warn(f"{path}: this graph cannot be read, and is traced again: {error.strerror}.", stacklevel=2)
-        return None
-    if digest != _digest(path, content):
-        warnings.warn(f"{path}: this file is damaged. The graph is traced again and replaces it.", stacklevel=2)
-        return None
-    return unpacked(content)
 
 
 def _digest(path: str, content: bytes) -> bytes:
