@@ -1,6 +1,8 @@
 """How parts of a graph are called: where they run, and that they run only where they are asked for."""
 
 import pathlib
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -171,3 +173,26 @@ def test_a_gradient_leaves_the_graph_to_others_as_it_is():
     assert tape.gradient(cube, x).numpy() == 12.0
     for how in (AS_WRITTEN, OPTIMISED):
         assert call(_cube, x, now=True, how=how).numpy() == 8.0
+
+
+WITHOUT_EAGER = """
+import tensorflow as tf
+import tf_loadops as tlo
+tf.compat.v1.disable_eager_execution()
+schema = tlo.Schema([tlo.Column("a", "float32")])
+for read in (tlo.read_csv, tlo.parse_csv, tlo.read_parquet):
+    try:
+        read(tf.compat.v1.placeholder(tf.string, []), schema)
+    except tlo.LoadError as error:
+        print(error)
+"""
+
+
+def test_where_eager_execution_is_switched_off_nothing_is_built():
+    """There `a == b` of two tensors asks whether they are one object."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_EAGER], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == [
+        "TensorFlow's eager execution is switched off for the whole process, and then tensors are compared as Python "
+        "objects, not by their values. Take tf.compat.v1.disable_eager_execution() out; sessions work in "
+        "tf.Graph().as_default()."
+    ] * 3, done.stderr

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 
 from tf_loadops import kept
+from tf_loadops.errors import LoadError
 
 Tensor = Any
 
@@ -38,6 +39,8 @@ order: the cheapest to set up."""
 SIDE_BY_SIDE = "side by side"
 """As a pure one, and in a loop several calls at once. The first tensor must be a string scalar."""
 
+_REMOTE = (ON_HOST, PURE)  # as if called on another machine, which this one is
+
 # Left to itself, TensorFlow would inline every function and optimise even the branches that never run; so it does that
 # to a function when it first runs.
 _APART = {"_noinline": True, "_tf_data_function": True}
@@ -48,6 +51,12 @@ _AS_WRITTEN = tf.compat.v1.ConfigProto(
         rewrite_options=rewriter_config_pb2.RewriterConfig(disable_meta_optimizer=True)
     )
 ).SerializeToString()
+
+_NOT_EAGER = (
+    "TensorFlow's eager execution is switched off for the whole process, and then tensors are compared as Python "
+    "objects, not by their values. Take tf.compat.v1.disable_eager_execution() out; sessions work in "
+    "tf.Graph().as_default()."
+)
 
 _building = threading.RLock()
 _thread = threading.local()
@@ -120,7 +129,7 @@ def call(
     Returns:
       What the function returns.
     """
-    flat = _A_PART if how in (ON_HOST, PURE) else 0.0
+    flat = _A_PART if how in _REMOTE else 0.0
     if tf.executing_eagerly() and not (now or due(function, static, flat)):
         start = time.perf_counter()
         try:
@@ -211,7 +220,7 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
     with _place(how):
         if tf.executing_eagerly() or how == AS_WRITTEN:
             outputs = tf.raw_ops.StatefulPartitionedCall(args=given, Tout=kinds, f=graph, config_proto=_AS_WRITTEN)
-        elif how in (ON_HOST, PURE):
+        elif how in _REMOTE:
             outputs = tf.raw_ops.RemoteCall(target="/device:CPU:0", args=given, Tout=kinds, f=graph)
         else:
             # Any index beyond the last branch means that one. Were it known, the optimiser would put the branch in
@@ -227,7 +236,7 @@ def _called(graph: Any, tensors: tuple[Tensor, ...], how: str) -> Any:
 
 def _place(how: str) -> Any:
     """Where it runs."""
-    return tf.device("CPU:0") if how in (ON_HOST, PURE, SIDE_BY_SIDE) else contextlib.nullcontext()
+    return tf.device("CPU:0") if how in (*_REMOTE, SIDE_BY_SIDE) else contextlib.nullcontext()
 
 
 def looked_at(*arrays: Any) -> None:
@@ -302,6 +311,8 @@ def _from_the_bottom(build: Callable[[], Any]) -> Any:
     def run() -> None:
         _thread.is_building = True
         try:
+            if not tf.executing_eagerly():  # in a new thread: for the whole process
+                raise LoadError(_NOT_EAGER)
             result.append(build())
         except BaseException as error:
             failure.append(error)
