@@ -90,7 +90,7 @@ def cut(frail, function):
     """Does something to the session that sleeps for the tests."""
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(said, frail.dsn, "SELECT pg_sleep(30)::text, 1 AS price")
-        for _ in range(500):
+        for _ in range(2500):
             pids = frail.sql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'", user="admin")
             if pids:
                 break
@@ -156,7 +156,8 @@ def attempts(frail, function):
     frail.sql("ALTER SYSTEM SET log_connections = on", user="admin")
     frail.sql("SELECT pg_reload_conf()", user="admin")
     log = pathlib.Path(frail.folder, "log")
-    time.sleep(0.2)
+    while frail.sql("SHOW log_connections", user="admin") != [("on",)]:
+        time.sleep(0.01)
     size = log.stat().st_size
     function()
     time.sleep(0.2)

@@ -148,7 +148,7 @@ def test_connections_over_1000_calls(server, saved):
 
 
 def test_a_slow_query_holds_up_few(server, ways):
-    slow = tf.constant("SELECT :k AS k, 1 AS i, pg_sleep(1.5)::text AS s")
+    slow = tf.constant("SELECT :k AS k, 1 AS i, pg_sleep(3)::text AS s")
     dsn, one = tf.constant(server.dsn), tf.constant(1, tf.int64)
     with ThreadPoolExecutor(2) as pool:
         waiting = pool.submit(ways["function"], dsn, slow, one)
