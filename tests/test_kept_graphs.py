@@ -306,7 +306,9 @@ def test_a_file_that_cannot_be_used_is_replaced(folder):
         new_process()
         with pytest.warns(UserWarning, match="this graph cannot be used. It is traced again: "):
             assert int(call(_small, tf.constant(3), static=(5,), now=True)) == 3
-        assert traced == ["small"] and path.read_bytes() == good
+        assert traced == ["small"]
+        new_process()
+        assert int(call(_small, tf.constant(3), static=(5,), now=True)) == 3 and traced == []
     # Another graph's file, under this one's name.
     other = path.with_name(path.name.replace("_small", "_smell"))
     other.write_bytes(good)
