@@ -266,11 +266,25 @@ def test_nothing_is_kept_of_code_that_has_changed(monkeypatch, tmp_path):
     assert keys.place("folder", _small, (5,)) is None
 
 
+def test_a_source_that_is_not_there_does_no_harm(monkeypatch, tmp_path):
+    """An editor keeps a link to nowhere beside a file that is being edited; an upgrade takes files away."""
+    monkeypatch.setattr(keys, "_PACKAGE", tmp_path)
+    source = tmp_path / "a.py"
+    source.write_text("1")
+    (tmp_path / ".#a.py").symlink_to(tmp_path / "nowhere")
+    assert [(name, size) for name, size, *_ in keys._sources()] == [(str(source), 1)]
+    monkeypatch.setattr(keys, "_AT_IMPORT", keys._sources())
+    digest = keys._digest
+    monkeypatch.setattr(keys, "_digest", lambda sources: [source.unlink(), digest(sources)])
+    assert keys.place("folder", _small, (5,)) is None
+
+
 def test_names_of_a_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     before = compiled.use_cache("a")
-    for name, seen in (("~/b", tmp_path / "home/b"), (tmp_path / "c", tmp_path / "c"), ("", None), (None, None)):
+    given = {"~/b": tmp_path / "home/b", tmp_path / "c": tmp_path / "c", b"/d": "/d", "": None, None: None}
+    for name, seen in given.items():
         compiled.use_cache(name)
         assert compiled.use_cache(before) == (str(seen) if seen else None)
     compiled.use_cache("a")

@@ -106,7 +106,7 @@ def use_cache(folder: str | os.PathLike[str] | None) -> str | None:
       True
     """
     global _cache
-    before, _cache = _cache, os.path.abspath(os.path.expanduser(folder)) if folder else None
+    before, _cache = _cache, os.path.abspath(os.path.expanduser(os.fsdecode(folder))) if folder else None
     return before
 
 

@@ -90,7 +90,10 @@ def _sources() -> tuple[tuple[str, int, int, int], ...]:
     """The files of this package, and what shows that one was changed."""
     found = []
     for file in sorted(_PACKAGE.rglob("*.py")):
-        status = file.stat()
+        try:
+            status = file.stat()
+        except OSError:  # gone meanwhile, or an editor's lock, which is a link to nowhere
+            continue
         found.append((str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns))
     return tuple(found)
 
@@ -105,7 +108,10 @@ def _code() -> str:
     modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == _PACKAGE.name]
     if sources != _AT_IMPORT or not all(getattr(module, "__file__", None) in files for module in modules):
         raise UnkeptError
-    return _digest(sources)
+    try:
+        return _digest(sources)
+    except OSError as error:
+        raise UnkeptError from error
 
 
 @functools.cache
