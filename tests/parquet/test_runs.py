@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import tf_loadops as tlo
 from tf_loadops.errors import message_of
-from tf_loadops.parquet import alike, chunk, leaves
+from tf_loadops.parquet import leaves, page_runs, page_walk, together, troubles
 from tf_loadops.parquet.codecs import decompress_all, has_zstd
 from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE, PRESENT, Column, Values, no_values
 
@@ -44,14 +44,14 @@ def ints(*values: int, codec: int = NONE, levels: bytes = b"") -> bytes:
 
 def run(
     pages: bytes, rows: int, codec: int = NONE, definition: int = 0, kind: int = leaves.INT32, width: int = 4,
-    scale: int = 0, dtype: str = "int64", most: int = alike.MOST, dictionary: Any = None,
+    scale: int = 0, dtype: str = "int64", most: int = page_runs.MOST, dictionary: Any = None,
 ) -> Any:  # fmt: skip
     """How many pages are read together, their values, how many bytes they take, and whether that paid."""
     numbers = map(tf.constant, (4, 4 + len(pages), rows, codec, most))
     column = Column(*map(tf.constant, (kind, width, scale, definition)))
     indexed = tf.constant(dictionary is not None)
     entries = no_values(dtype) if dictionary is None else Values(*map(tf.constant, dictionary))
-    found = alike.read_run(tf.constant(b"PAR1" + pages), *numbers, indexed, column, entries, dtype)
+    found = page_runs.read_run(tf.constant(b"PAR1" + pages), *numbers, indexed, column, entries, dtype)
     values, states = found.values.numpy().tolist(), found.states.numpy().tolist()
     shown = [None if state == MISSING else value for value, state in zip(values, states, strict=True)]
     return int(found.count), shown, int(found.end) - 4, bool(found.paid)
@@ -150,7 +150,7 @@ def test_entries_that_a_dtype_cannot_hold_are_marked() -> None:
     column, entries = Column(*map(tf.constant, (leaves.DOUBLE, 8, 0, 0))), ([3, 0], [False, True], True)
     page = data_page(b"\1\3\2", 2, encoding=8)
     numbers = map(tf.constant, (0, len(page), 2, NONE, 9, True))
-    found = alike.read_run(tf.constant(page), *numbers, column, Values(*map(tf.constant, entries)), "int32")
+    found = page_runs.read_run(tf.constant(page), *numbers, column, Values(*map(tf.constant, entries)), "int32")
     assert (found.values.numpy().tolist(), found.states.numpy().tolist()) == ([3, 0], [PRESENT, OUT_OF_RANGE])
 
 
@@ -167,11 +167,11 @@ def test_indices_that_cannot_be_read_end_a_run(body: bytes) -> None:
 
 
 def test_no_more_than_some_bytes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alike, "_RUN", 40)
+    monkeypatch.setattr(page_runs, "_RUN", 40)
     column = map(tf.constant, (leaves.INT32, 4, 0, 0))
-    numbers = map(tf.constant, (0, 3 * len(FOUR), 12, NONE, alike.MOST, False))
+    numbers = map(tf.constant, (0, 3 * len(FOUR), 12, NONE, page_runs.MOST, False))
     # Not by `read_run`, which might use a graph that was made with the other number.
-    count, _, values, *_ = alike._run(tf.constant(FOUR * 3), *numbers, *column, *no_values("int64"), "int64")
+    count, _, values, *_ = page_runs._run(tf.constant(FOUR * 3), *numbers, *column, *no_values("int64"), "int64")
     assert (int(count), values.numpy().tolist()) == (2, [1, 2, 3, 4] * 2)
 
 
@@ -390,21 +390,21 @@ def test_any_pages_of_dictionaries(
 @pytest.mark.parametrize("nulls", [False, True])
 def test_a_run_is_taken_where_there_is_one(nulls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    real = chunk.read_run
+    real = together.read_run
 
     def spied(*arguments: Any) -> Any:
         pages = real(*arguments)
         with tf.control_dependencies([tf.py_function(lambda n: seen.append(int(n)), [pages.count], [])]):
             return pages._replace(count=tf.identity(pages.count))
 
-    monkeypatch.setattr(chunk, "read_run", spied)
+    monkeypatch.setattr(together, "read_run", spied)
     values = [1, None, 0] if nulls else [1, 0, 0]
     text = words_page([b"no", b"yes"], SNAPPY) + index_page(values, 1, SNAPPY, nulls) * 60
     row = tf.constant([4, 4 + len(text), 180, SNAPPY, leaves.TEXT, 0, 0, int(nulls)])
-    read = tf.function(lambda file: chunk._read(file, row, "string", chunk._ALL), autograph=False)
+    read = tf.function(lambda file: page_walk.read_chunk(file, row, "string", page_walk.ALL), autograph=False)
     found, states, trouble, all_present = read(tf.constant(b"PAR1" + text))
     assert seen == [32, 28]  # behind that of the dictionary
-    assert trouble.numpy().tolist() == [chunk.OK, 60, 8]
+    assert trouble.numpy().tolist() == [troubles.OK, 60, 8]
     first = [b"yes", b"" if nulls else b"no", b"no"]
     assert found.numpy().tolist() == first * 60
     assert states.numpy().tolist() == ([PRESENT, MISSING, PRESENT] * 60 if nulls else [])

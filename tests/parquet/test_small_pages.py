@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import tf_loadops as tlo
 from tf_loadops.parquet import leaves
-from tf_loadops.parquet.alike import read_small
+from tf_loadops.parquet.small_pages import read_small
 from tf_loadops.parquet.values import Column
 
 from .handmade import BOOLEAN, BYTE_ARRAY, DOUBLE, INT32, INT96, OPTIONAL, Chunk, data_page, dictionary_page

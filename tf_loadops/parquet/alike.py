@@ -1,11 +1,4 @@
-"""Pages that follow one another and are alike, many at once: what is done for a page takes longer than its values.
-
-They are DATA pages, all PLAIN or all of the dictionary, of one width, with definition levels in runs or none. Where
-they are small, PLAIN and without a missing value, one program walks over the headers in a window, and the values behind
-them are gathered. Else a loop takes page after page out of the file, and what can be done for all of them at once is
-done so. Both stop before the first page that is different, which is left to `chunk`: so nothing here can be wrong with
-a page.
-"""
+"""What pages have in common that are read together: DATA pages, with definition levels in runs or none."""
 
 from __future__ import annotations
 
@@ -14,25 +7,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_loadops.bytesops.swar import AND, SHR
-from tf_loadops.compiled import PURE, call
-from tf_loadops.parquet import leaves as k
-from tf_loadops.parquet.codecs import decompress_all
-from tf_loadops.parquet.hybrid import read_indices, repeats
-from tf_loadops.parquet.levels import Levels, read_runs, spread
-from tf_loadops.parquet.numbers import to_numbers
-from tf_loadops.parquet.thrift import SPARE, read_headers
-from tf_loadops.parquet.values import DICTIONARIES, Column, Values, states_of
-from tf_loadops.sql.scan_pages import ranges
+from tf_loadops.parquet.hybrid import repeats
 
 Tensor = Any
 
-SMALL = 1 << 10
-"""Bytes of a page that is small."""
-
-_RUN = 4 << 20  # bytes, decompressed, that are taken out of the file at once: more would lie in no cache
-_A_ROW = 4  # bytes that count for a row at least: of a repeated value there may be any number in a few
-MOST = 1000
-"""Pages that are at most; small ones may follow, which are better read in windows."""
 _RLE = 3  # an Encoding
 
 
@@ -60,230 +38,7 @@ def no_pages(dtype: str) -> Pages:
     return Pages(tf.constant(0), tf.constant(0), nothing, tf.zeros([0], tf.uint8), tf.constant(False))
 
 
-def read_small(file: Tensor, at: Tensor, end: Tensor, rows: Tensor, column: Column, dtype: str) -> Pages:
-    """Reads uncompressed pages that lie in a window.
-
-    Args:
-      file: string scalar, the whole file.
-      at: int32 scalar, where the header of the first begins.
-      end: int32 scalar, where the last page of its column chunk ends.
-      rows: int32 scalar, how many rows are left of the column chunk.
-      column: what they are of, a number or bool that is `values.readable` as the dtype.
-      dtype: a dtype of numbers, or bool.
-
-    Returns:
-      The pages; none where the first is no such page.
-
-    Source: parquet.thrift, PageHeader; Data.md of the Parquet format.
-    """
-    return Pages(*call(_small, file, at, end, rows, *column, static=(dtype,), how=PURE))
-
-
-def read_run(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor, column: Column,
-    dictionary: Values, dtype: str,
-) -> Pages:
-    """Reads pages of any size, up to 4 MiB of them.
-
-    Args:
-      file: as in `read_small`.
-      at: as in `read_small`.
-      end: as in `read_small`.
-      rows: as in `read_small`.
-      codec: int32 scalar, one of `codecs.TOGETHER`.
-      most: int32 scalar, how many pages at most.
-      indexed: bool scalar, whether they are of the dictionary, and not PLAIN.
-      column: as in `read_small`, but neither a bool nor of values without a width, unless `indexed`.
-      dictionary: the column chunk's.
-      dtype: any, but a string only if `indexed`.
-
-    Returns:
-      The pages; none where the first is no such page.
-
-    Source: as of `read_small`.
-    """
-    tensors = (file, at, end, rows, codec, most, indexed, *column, *dictionary)
-    return Pages(*call(_run, *tensors, static=(dtype,), how=PURE))
-
-
-def _small(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, kind: Tensor, width: Tensor, scale: Tensor,
-    definition: Tensor, dtype: str,
-) -> Pages:
-    headers = read_headers(file, at, end, 2**31 - 1)
-    bytes_ = headers.bytes
-    page_type, decompressed, size, count, encoding, levels = tf.unstack(headers.fields, axis=1)
-    is_bool = tf.equal(kind, k.BOOL)
-    plain = tf.equal(page_type, 0) & tf.equal(encoding, 0) & tf.equal(size, decompressed) & (count > 0)
-    plain &= headers.start + size <= tf.size(bytes_) - SPARE
-    # Of a page with more values than a window has bits nothing is read.
-    count = tf.minimum(count, 8 * tf.size(bytes_))
-    plain &= tf.cumsum(tf.cast(count, tf.int64)) <= tf.cast(rows, tf.int64)
-    head = tf.gather(bytes_, headers.start[:, None] + tf.range(12))
-    before, _, full = _levels(head, size, count, levels, definition)
-    needed = tf.where(is_bool, SHR(count + 7, 3), count * width)
-    plain &= full & (needed > 0) & (needed <= size - before)
-    taken = _first(plain)
-    start, count, needed = (part[:taken] for part in (headers.start + before, count, needed))
-
-    def bits() -> Tensor:
-        _, places = ranges(8 * start, 8 * start + count)
-        byte = tf.cast(tf.gather(bytes_, SHR(places, 3)), tf.int32)
-        return tf.cast(AND(SHR(byte, AND(places, 7)), 1), tf.uint8)
-
-    def whole() -> Tensor:
-        return tf.gather(bytes_, ranges(start, start + needed)[1])
-
-    values, bad = to_numbers(tf.ensure_shape(tf.cond(is_bool, bits, whole), [None]), kind, width, scale, dtype)
-    ends = tf.concat([[at], at + headers.start + size], 0)
-    paid = (taken > 1) & (8 * taken >= tf.size(headers.start))
-    return Pages(taken, ends[taken], values, states_of(bad), paid)
-
-
-def _run(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor, kind: Tensor,
-    width: Tensor, scale: Tensor, definition: Tensor, entries: Tensor, bad: Tensor, has_entries: Tensor, dtype: str,
-) -> Pages:
-    dictionary = Values(entries, bad, has_entries)
-    found, after, texts, count, levels = _taken_out(file, at, end, rows, most, indexed, codec)
-    beginning = tf.strings.substr(texts, tf.zeros_like(count), tf.minimum(tf.strings.length(texts), 12))
-    head = tf.io.decode_raw(beginning, tf.uint8, fixed_length=12)
-    before, sound, full = _levels(head, tf.strings.length(texts), count, levels, definition)
-    sound &= indexed | (width > 0)
-    plainly = ~indexed & tf.reduce_all(full)
-
-    def together() -> _Rows:
-        good = sound & (count <= (tf.strings.length(texts) - before) // tf.maximum(width, 1))
-        none = (tf.zeros([0], tf.bool), tf.zeros([0], tf.int32))
-        return _Rows(_first(good), count, tf.constant(True), *none)
-
-    def each() -> _Rows:
-        goal = _first(sound)
-        return _one_by_one(texts, before, count, full, goal, indexed, width, definition, dictionary)
-
-    read = _Rows(*tf.cond(plainly, together, each))
-    texts, before, present = (part[: read.taken] for part in (texts, before, read.present))
-
-    def plain() -> tuple[Tensor, Tensor]:
-        return to_numbers(_bytes_of(texts, before, present * width), kind, width, scale, dtype)
-
-    def looked_up() -> tuple[Tensor, Tensor]:
-        index = tf.ensure_shape(read.index, [None])
-        fine = lambda: tf.zeros_like(index, tf.bool)  # noqa: E731
-        some_bad = tf.reduce_any(dictionary.bad)
-        return tf.gather(dictionary.values, index), tf.cond(some_bad, lambda: tf.gather(dictionary.bad, index), fine)
-
-    values, bad = looked_up() if dtype == "string" else tf.cond(indexed, looked_up, plain)
-    valid = tf.ensure_shape(read.valid, [None])
-    values, states = tf.cond(
-        read.complete, lambda: (values, states_of(bad)), lambda: spread(values, bad, valid)
-    )
-    ends = tf.concat([[at], after], 0)
-    return Pages(read.taken, ends[read.taken], values, states, (read.taken > 1) & (2 * read.taken >= found))
-
-
-def _taken_out(
-    file: Tensor, at: Tensor, end: Tensor, rows: Tensor, most: Tensor, indexed: Tensor, codec: Tensor
-) -> tuple[Tensor, ...]:
-    """Pages that have the right headers: their number, where each ends, its text, rows, and the Encoding of its levels.
-
-    There is none of them, whatever the number, if they cannot be decompressed.
-    """
-
-    def goes_on(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, *_: Any) -> Tensor:
-        return alike & (left > 0) & (room > 0) & (at < end) & (found < most)
-
-    def step(at: Tensor, left: Tensor, room: Tensor, alike: Tensor, found: Tensor, texts: Any, pages: Any) -> Any:
-        headers = read_headers(file, at, end, 1)
-        # Zeros where there is no header.
-        first = tf.concat([tf.pad(headers.start, [[0, 1]])[:1], tf.pad(headers.fields, [[0, 1], [0, 0]])[0]], 0)
-        start, page_type, decompressed, size, count, encoding, levels = tf.unstack(first, num=7)
-        by_index = tf.reduce_any(tf.equal(encoding, tf.constant(DICTIONARIES)))
-        alike = tf.equal(page_type, 0) & tf.where(indexed, by_index, tf.equal(encoding, 0))
-        alike &= (count > 0) & (count <= left) & (decompressed > 0) & (size > 0)
-        alike &= (decompressed <= room) & (count <= room // _A_ROW)
-        after = at + start + size
-        text = tf.strings.substr(file, at + start, tf.where(alike, size, 0))
-        number = tf.where(alike, 1, 0)
-        return (
-            tf.where(alike, after, at), left - number * count,
-            room - number * tf.maximum(decompressed, _A_ROW * count), alike, found + number,
-            texts.write(found, text), pages.write(found, tf.stack([after, decompressed, count, levels])),
-        )
-
-    zero, yes = tf.constant(0), tf.constant(True)
-    texts = tf.TensorArray(tf.string, 0, dynamic_size=True, element_shape=[])
-    pages = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=[4])
-    state = (at, rows, tf.constant(_RUN), yes, zero, texts, pages)
-    *_, found, texts, pages = tf.while_loop(goes_on, step, state, parallel_iterations=1)
-    after, size, count, levels = tf.unstack(pages.stack()[:found], axis=1)
-    texts, ok = decompress_all(texts.stack()[:found], codec, size)
-    held = tf.where(ok, found, 0)
-    return found, after[:held], texts, count[:held], levels[:held]
-
-
-class _Rows(NamedTuple):
-    """What pages hold besides the bytes of their values.
-
-    Attributes:
-      taken: int32 scalar, how many of the pages can be read so.
-      present: int32 [taken or more], how many values each has.
-      complete: bool scalar, whether all rows have one.
-      valid: bool [rows], whether each has one; anything if `complete`.
-      index: int32 [values], of those of a dictionary, else empty.
-    """
-
-    taken: Tensor
-    present: Tensor
-    complete: Tensor
-    valid: Tensor
-    index: Tensor
-
-
-def _one_by_one(
-    texts: Tensor, before: Tensor, count: Tensor, full: Tensor, goal: Tensor, indexed: Tensor, width: Tensor,
-    definition: Tensor, dictionary: Values,
-) -> _Rows:
-    """The levels and indices of pages, up to one where they cannot be read."""
-    known = tf.where(dictionary.ok, tf.size(dictionary.values), 0)
-
-    def step(i: Tensor, ok: Tensor, complete: Tensor, present: Any, valid: Any, indices: Any) -> Any:
-        text, start, rows = (tf.gather(part, i) for part in (texts, before, count))
-        runs = tf.strings.substr(text, tf.minimum(4, start), tf.maximum(start - 4, 0))
-        every = Levels(tf.constant(True), tf.zeros([0], tf.bool), rows, tf.constant(0), tf.constant(True))
-        levels = tf.cond(tf.gather(full, i), lambda: every, lambda: read_runs(runs, rows, definition))
-        there = tf.where(levels.ok, levels.present, 0)
-        fits = indexed | (there <= (tf.strings.length(text) - start) // tf.maximum(width, 1))
-        none = (tf.zeros([0], tf.int32), tf.constant(True))
-        index, found = tf.cond(indexed & (there > 0), lambda: read_indices(text, start, there, known), lambda: none)
-        ok = levels.ok & fits & found
-        all_valid = tf.ones([tf.where(levels.complete & ok & (definition > 0), rows, 0)], tf.bool)
-        some_valid = tf.ensure_shape(levels.valid, [None])[: tf.where(ok, rows, 0)]
-        return (
-            i + 1, ok, complete & (levels.complete | ~ok), present.write(i, there),
-            valid.write(i, tf.concat([all_valid, some_valid], 0)), indices.write(i, index[: tf.where(ok, there, 0)]),
-        )
-
-    present = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=[])
-    vectors = [
-        tf.TensorArray(kind, 0, dynamic_size=True, element_shape=[None], infer_shape=False)
-        for kind in (tf.bool, tf.int32)
-    ]
-    yes = tf.constant(True)
-    done, ok, complete, present, valid, indices = tf.while_loop(
-        lambda i, ok, *_: ok & (i < goal), step, (tf.constant(0), yes, yes, present, *vectors), parallel_iterations=1
-    )
-    taken = tf.where(ok, done, done - 1)
-    return _Rows(taken, present.stack(), complete, _joined(valid, done), _joined(indices, done))
-
-
-def _joined(parts: Any, number: Tensor) -> Tensor:
-    """All of a TensorArray's vectors, of which there are so many, behind one another."""
-    nothing = lambda: tf.zeros([0], parts.dtype)  # noqa: E731
-    return tf.cond(number > 0, lambda: tf.ensure_shape(parts.concat(), [None]), nothing)
-
-
-def _levels(head: Tensor, size: Tensor, count: Tensor, levels: Tensor, definition: Tensor) -> tuple[Tensor, ...]:
+def leading_levels(head: Tensor, size: Tensor, count: Tensor, levels: Tensor, definition: Tensor) -> tuple[Tensor, ...]:
     """How many bytes of definition levels pages begin with, int32 [n], and whether that can be, bool [n].
 
     The last result says whether it is plain from their first bytes that no value is missing, bool [n].
@@ -316,23 +71,6 @@ def _ones(head: Tensor, count: Tensor, length: Tensor, definition: Tensor) -> Te
     return tf.equal(definition, 1) & ones & fits
 
 
-def _bytes_of(texts: Tensor, start: Tensor, size: Tensor) -> Tensor:
-    """Pieces of texts, one behind another: uint8 [sum of the sizes]."""
-    pieces = tf.strings.substr(texts, start, size)
-    longest = tf.maximum(tf.reduce_max(size), 1)
-
-    def of_one_size() -> Tensor:
-        each = tf.io.decode_raw(pieces, tf.uint8, fixed_length=longest)
-        return tf.reshape(each, [-1])[: tf.reduce_sum(size)]
-
-    def of_any() -> Tensor:
-        return tf.io.decode_raw(tf.strings.reduce_join(pieces), tf.uint8)
-
-    # Most writers fill all pages but the last; joining them first would be one copy more.
-    full = tf.reduce_all(tf.equal(size[:-1], longest))
-    return tf.ensure_shape(tf.cond(full, of_one_size, of_any), [None])
-
-
-def _first(good: Tensor) -> Tensor:
+def first_good(good: Tensor) -> Tensor:
     """How many of the first are good, up to one that is not: int32 scalar."""
     return tf.reduce_sum(tf.math.cumprod(tf.cast(good, tf.int32)))

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_loadops.blocks import groups_of
+from tf_loadops.parquet import troubles
 from tf_loadops.parquet.footer import DAMAGED
 from tf_loadops.parquet.leaves import KINDS
 from tf_loadops.parquet.plan import Plan
@@ -23,13 +24,13 @@ ENCODING_NAMES = (
 
 
 def bad_chunk(
-    path: Tensor, troubles: Tensor, groups: Tensor, columns: Tensor, plan: Plan, schema: Schema
+    path: Tensor, found: Tensor, groups: Tensor, columns: Tensor, plan: Plan, schema: Schema
 ) -> Tensor:
     """The message for the first column chunk that cannot be read.
 
     Args:
       path: string scalar.
-      troubles: int32 [chunks, 3]: trouble, page and encoding.
+      found: int32 [chunks, 3]: trouble, page and encoding.
       groups: int32 [chunks], the index of its row group in the plan.
       columns: int32 [chunks], the index of its column.
       plan: what was read.
@@ -38,8 +39,8 @@ def bad_chunk(
     Returns:
       string scalar.
     """
-    first = tf.argmax(troubles[:, 0] > 0)
-    trouble, page, encoding = tf.unstack(troubles[first], num=3)
+    first = tf.argmax(found[:, 0] > 0)
+    trouble, page, encoding = tf.unstack(found[first], num=3)
     group, column = groups[first], columns[first]
     last = len(ENCODING_NAMES)
     name = tf.gather(
@@ -47,20 +48,26 @@ def bad_chunk(
         tf.where((encoding < 0) | (encoding >= last), last, encoding),
     )
     kind = tf.gather(tf.constant([*KINDS]), tf.maximum(plan.column.kind[column], 0))
-    reasons = [
-        ("", ""),
-        ("the page's header cannot be read, or the page is not where it says.", DAMAGED),
-        ("the page cannot be decompressed into the bytes that it is said to hold.", DAMAGED),
-        ("the page's definition levels, which tell where values are missing, cannot be read.", DAMAGED),
-        (
+    reasons = {
+        troubles.OK: ("", ""),
+        troubles.BAD_HEADER: ("the page's header cannot be read, or the page is not where it says.", DAMAGED),
+        troubles.BAD_COMPRESSION: (
+            "the page cannot be decompressed into the bytes that it is said to hold.", DAMAGED,
+        ),
+        troubles.BAD_LEVELS: (
+            "the page's definition levels, which tell where values are missing, cannot be read.", DAMAGED,
+        ),
+        troubles.BAD_VALUES: (
             _join("the page's values cannot be read as ", kind, " in the encoding ", name, "."),
             " The file is damaged, or this type is not read in that encoding: write it anew, with another one.",
         ),
-        (_join("the page's encoding is ", name, ", which is not read."), " Write the file with another encoding."),
-        ("the pages hold another number of values than the footer says.", DAMAGED),
-        ("more than 1,000 pages that follow one another hold no value.", DAMAGED),
-    ]
-    said = tf.stack([_join(*reason) for reason in reasons])
+        troubles.BAD_ENCODING: (
+            _join("the page's encoding is ", name, ", which is not read."), " Write the file with another encoding.",
+        ),
+        troubles.BAD_COUNT: ("the pages hold another number of values than the footer says.", DAMAGED),
+        troubles.ALL_EMPTY: ("more than 1,000 pages that follow one another hold no value.", DAMAGED),
+    }
+    said = tf.stack([_join(*reasons[code]) for code in range(len(reasons))])
     return _join(_where(path, plan, schema, group, column), ", page ", _text(page), ": ", tf.gather(said, trouble))
 
 

@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from tf_loadops.blocks import Blocks, count, fill, groups_of, without_stand_in
 from tf_loadops.errors import gate
-from tf_loadops.parquet import chunk as c
 from tf_loadops.parquet import messages
+from tf_loadops.parquet.chunk import read_chunks
 from tf_loadops.parquet.options import Options
 from tf_loadops.parquet.plan import Plan
+from tf_loadops.parquet.troubles import OK
 from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE, PRESENT, Column
 from tf_loadops.schema import Schema
 
@@ -89,11 +90,11 @@ def _read_group(file: Tensor, plan: Plan, schema: Schema, group: list[int], path
     columns = tf.repeat(tf.constant(group), height)
     parts = (plan.start, plan.end, plan.codec)
     start, end, codec = (tf.reshape(tf.transpose(tf.gather(part, group, axis=1)), [-1]) for part in parts)
-    read = c.read_chunks(
+    read = read_chunks(
         file, start, end, tf.tile(plan.rows, [width]), codec,
         Column(*(tf.gather(part, columns) for part in plan.column)), schema.columns[group[0]].dtype,
     )
-    ok = tf.reduce_all(tf.equal(read.troubles[:, 0], c.OK))
+    ok = tf.reduce_all(tf.equal(read.troubles[:, 0], OK))
 
     def message() -> Tensor:
         return messages.bad_chunk(path, read.troubles, tf.tile(tf.range(height), [width]), columns, plan, schema)
