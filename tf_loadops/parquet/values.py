@@ -73,7 +73,7 @@ def readable(column: Column, dtypes: Sequence[str]) -> Tensor:
 
 def states_of(bad: Tensor) -> Tensor:
     """What rows have that all have a value: uint8, PRESENT or, where that is bad, OUT_OF_RANGE."""
-    return tf.where(bad, tf.constant(OUT_OF_RANGE, tf.uint8), tf.constant(PRESENT, tf.uint8))
+    return tf.cast(bad, tf.uint8) * OUT_OF_RANGE  # PRESENT is 0; choosing between the two takes four times as long
 
 
 def no_values(dtype: str) -> Values:
