@@ -53,6 +53,11 @@ def test_a_little_is_there_and_a_petabyte_is_not() -> None:
         assert [bool(answer(tf.constant(size, tf.int64))) for size in sizes] == [True, True, True, False]
 
 
+def a_huge_page() -> Chunk:
+    """As if a few bytes of gzip were 2 GiB: whether they are is not looked at where there is no memory for it."""
+    return Chunk(INT64, data_page(b"\x1f\x8b\x08", 1, size=MOST), 1, codec=2)
+
+
 CHILD = '''
 import resource, sys
 import tensorflow as tf
@@ -76,7 +81,7 @@ print("alive")
 
 
 def test_a_file_of_a_few_bytes_ends_no_process(tmp_path: pathlib.Path) -> None:
-    sources = {"small": sevens(10), "nulls": nulls(MOST), "sevens": sevens(MOST)}
+    sources = {"small": sevens(10), "nulls": nulls(MOST), "sevens": sevens(MOST), "page": a_huge_page()}
     for name, chunk in sources.items():
         (tmp_path / name).write_bytes(file_of(chunk))
         assert (tmp_path / name).stat().st_size < 200
@@ -86,10 +91,13 @@ def test_a_file_of_a_few_bytes_ends_no_process(tmp_path: pathlib.Path) -> None:
     assert found.returncode == 0, found.stderr
     said = "reading it takes 63 GiB of memory, which there is not, for 2147483647 rows of 1 column. "
     said += "Read fewer columns or row groups at a time."
-    eager_nulls, nulls_in_graph, eager_sevens, sevens_in_graph, last = found.stdout.splitlines()
-    assert (eager_nulls, eager_sevens, last) == (f"nulls: {said}", f"sevens: {said}", "alive")
-    assert f" nulls: {said} " in nulls_in_graph
-    assert f" sevens: {said} " in sevens_in_graph
+    of_page = "row group 0, column 'a', page 0: the page would take more memory, decompressed, than there is. "
+    of_page += "The file is damaged; or read fewer columns at a time, or write it with smaller pages."
+    wanted = [f"nulls: {said}", f"sevens: {said}", f"page: {of_page}"]
+    *lines, last = found.stdout.splitlines()
+    assert (lines[::2], last) == (wanted, "alive")
+    in_graph = [line for line, text in zip(lines[1::2], wanted, strict=True) if f" {text} " in line]
+    assert len(in_graph) == 3, lines
 
 
 def test_rows_are_counted_where_they_are_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import Page
-from tf_loadops.parquet.troubles import BAD_COMPRESSION, BAD_ENCODING, BAD_LEVELS, BAD_VALUES, OK, first
+from tf_loadops.parquet.room import there_is
+from tf_loadops.parquet.troubles import BAD_COMPRESSION, BAD_ENCODING, BAD_LEVELS, BAD_VALUES, NO_ROOM, OK, first
 from tf_loadops.parquet.values import (
     ENCODINGS,
     PLAIN,
@@ -22,6 +23,10 @@ from tf_loadops.parquet.values import (
 )
 
 Tensor = Any
+
+# What a compressed page takes for each of its bytes: it is copied some ten times until it is rows, and several are read
+# at once.
+_COPIES = 20
 
 
 def read_data(
@@ -41,7 +46,8 @@ def read_data(
       [rows] of the dtype, anything where there is none; uint8 [rows], PRESENT, MISSING or OUT_OF_RANGE; and an int32
       scalar, the trouble. If it is not OK there are no rows.
     """
-    body, fine = _body(file, page, codec)
+    body, wrong = _body(file, page, codec)
+    fine = tf.equal(wrong, OK)
     levels = read_levels(file, page, body, column.definition)
     known = max(ENCODINGS) + 1
     codes = tf.constant([ENCODINGS.get(i, UNKNOWN) for i in range(known)] + [UNKNOWN])
@@ -51,7 +57,7 @@ def read_data(
     # Without a value there is nothing to be wrong with.
     unread = ~read.ok & (present > 0)
     unknown = tf.equal(encoding, UNKNOWN) & (present > 0)
-    trouble = first((~fine, BAD_COMPRESSION), (~levels.ok, BAD_LEVELS), (unknown, BAD_ENCODING), (unread, BAD_VALUES))
+    trouble = first((~fine, wrong), (~levels.ok, BAD_LEVELS), (unknown, BAD_ENCODING), (unread, BAD_VALUES))
 
     def full() -> tuple[Tensor, Tensor]:
         return read.values, states_of(read.bad)
@@ -80,17 +86,20 @@ def read_entries(file: Tensor, page: Page, codec: Tensor, column: Column, dtype:
     Returns:
       The dictionary, and an int32 scalar, the trouble.
     """
-    body, fine = _body(file, page, codec)
+    body, wrong = _body(file, page, codec)
+    fine = tf.equal(wrong, OK)
     plain = tf.equal(page.encoding, 0) | tf.equal(page.encoding, 2)  # PLAIN_DICTIONARY means the same here
     count = tf.where(fine, page.values, 0)
     read = read_values(body, tf.constant(0), count, tf.constant(PLAIN), column, no_values(dtype), dtype)
-    return read, first((~fine, BAD_COMPRESSION), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
+    return read, first((~fine, wrong), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
 
 
 def _body(file: Tensor, page: Page, codec: Tensor) -> tuple[Tensor, Tensor]:
-    """What is compressed of a page, decompressed, and whether that went well."""
+    """What is compressed of a page, decompressed, and the trouble."""
     levels = page.repetition + page.definition
     body = tf.strings.substr(file, page.at + levels, page.size - levels)
     size = page.decompressed - levels
     codec = tf.where(tf.equal(page.compressed, 0), codecs.NONE, codec)
-    return codecs.decompress(body, codec, size)
+    room = there_is(tf.where(tf.equal(codec, codecs.NONE), tf.constant(0, tf.int64), _COPIES * tf.cast(size, tf.int64)))
+    found, fine = codecs.decompress(body, codec, tf.where(room, size, 0))
+    return found, first((~room, NO_ROOM), (~fine, BAD_COMPRESSION))

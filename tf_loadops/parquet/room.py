@@ -1,4 +1,4 @@
-"""Whether there is memory for a table. A few bytes of a file may stand for any number of equal values, or of nulls."""
+"""Whether there is memory for a read: a few bytes may stand for any number of equal values or nulls, or a huge page."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 Tensor = Any
 
-OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT, ALL_EMPTY = range(8)
+OK, BAD_HEADER, BAD_COMPRESSION, BAD_LEVELS, BAD_VALUES, BAD_ENCODING, BAD_COUNT, ALL_EMPTY, NO_ROOM = range(9)
 UNFINISHED = -1
 """More pages than were asked for."""
 
