@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.swar import AND, SHL, SHR, funnel, u64
+from tf_loadops.bytesops.swar import AND, SHL, SHR, funnel
 
 Tensor = Any
 
@@ -40,11 +40,6 @@ def word_at(words: Tensor, at: Tensor) -> Tensor:
       uint64 of that shape, the first byte lowest.
     """
     index = SHR(at, 3)
-    last = words.shape[0] - 1
+    last = tf.size(words) - 1
     low, high = (tf.gather(words, tf.clip_by_value(i, 0, last)) for i in (index, index + 1))
     return funnel(low, high, tf.cast(SHL(AND(at, 7), 3), tf.uint64))
-
-
-def byte_at(words: Tensor, at: Tensor) -> Tensor:
-    """The byte at each position, int64."""
-    return tf.cast(AND(word_at(words, at), u64(0xFF)), tf.int64)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, first_bit, funnel, repeat, u64
+from tf_loadops.bytesops.littleendian import word_at
+from tf_loadops.bytesops.swar import AND, NOT, OR, SHL, SHR, XOR, first_bit, repeat, u64
 from tf_loadops.compiled import PURE, call, program
 
 Tensor = Any
@@ -218,16 +219,8 @@ def _walk_pages(words: Tensor, size: Tensor, left: Tensor, most: Tensor) -> tupl
 
 def _walk_struct(words: Tensor, size: Tensor, begin: Tensor, most: Any, found: Any) -> _State:
     """Where the walk over a struct ends, after at most so many values, which are kept if there is an array for them."""
-    last = 8 * tf.size(words) - SPARE
     depths = tf.range(_DEPTH)[:, None]
     paths = tf.constant([path_of(*path) for path in WATCHED], tf.int64)
-
-    def word(at: Tensor) -> Tensor:
-        """The eight bytes from `at` on, the first one lowest."""
-        at = tf.clip_by_value(at, 0, last)
-        index = SHR(at, 3)
-        # A slice at a computed place would have XLA compile anew for each size.
-        return funnel(tf.gather(words, index), tf.gather(words, index + 1), tf.cast(SHL(AND(at, 7), 3), tf.uint64))
 
     def goes_on(s: _State) -> Tensor:
         return s.ok & (s.depth >= 0) & (s.count < most)
@@ -236,7 +229,7 @@ def _walk_struct(words: Tensor, size: Tensor, begin: Tensor, most: Any, found: A
         last_id, left, inner, above = tf.unstack(tf.gather(s.frames, s.depth))
         in_list = left >= 0
         # A field's header holds its type, and how much its id exceeds the last one; if that is 0, the id follows.
-        head = word(s.at)
+        head = word_at(words, s.at)
         first = tf.bitcast(AND(head, u64(255)), tf.int64)
         long = ~in_list & (first > 0) & (first < 16)
         spelled, width = _varint(SHR(head, u64(8)), u64(0))
@@ -251,10 +244,10 @@ def _walk_struct(words: Tensor, size: Tensor, begin: Tensor, most: Any, found: A
         is_list, is_struct = tf.equal(kind, _LIST) | tf.equal(kind, _SET), tf.equal(kind, _STRUCT)
         is_integer, is_binary = (kind >= _I16) & (kind <= _I64), tf.equal(kind, _BINARY)
         is_bool = kind <= _FALSE
-        body = word(start)
+        body = word_at(words, start)
         byte = tf.bitcast(AND(body, u64(255)), tf.int64)
         wide = is_list & (byte >= 0xF0)
-        written, length = _varint(tf.where(is_list, SHR(body, u64(8)), body), word(start + 8))
+        written, length = _varint(tf.where(is_list, SHR(body, u64(8)), body), word_at(words, start + 8))
         many = tf.where(is_list & ~wide, SHR(byte, _c(4)), written)
         counted = is_list | is_binary
         ok &= (kind > 0) & (kind <= _STRUCT) & ~tf.equal(kind, _MAP) & (~is_integer | (length <= 10))
