@@ -49,8 +49,8 @@ def test_what_is_needed(rows: list[int], dtypes: list[str], size: int) -> None:
 def test_a_little_is_there_and_a_petabyte_is_not() -> None:
     asked = tf.function(room.there_is, input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
     for answer in (room.there_is, asked):
-        sizes = [0, 2**30, 2**30 + 1, 2**50]
-        assert [bool(answer(tf.constant(size, tf.int64))) for size in sizes] == [True, True, True, False]
+        sizes = [-(2**40), 0, 2**30, 2**30 + 1, 2**50, 2**52, 2**63 - 1]
+        assert [bool(answer(tf.constant(size, tf.int64))) for size in sizes] == [*[True] * 4, *[False] * 3]
 
 
 def a_huge_page() -> Chunk:

@@ -51,7 +51,7 @@ def there_is(size: Tensor) -> Tensor:
     """
 
     def take(size: Tensor) -> Tensor:
-        lines = tf.cast(size // _LINE, tf.int32) + 1
+        lines = tf.cast(tf.minimum(size // _LINE, 2**31 - 2), tf.int32) + 1
         return tf.strings.as_string(tf.raw_ops.Empty(shape=tf.stack([lines, _LINE]), dtype=tf.uint8)[0, 0])
 
     careful = tf.autograph.experimental.do_not_convert(take)
