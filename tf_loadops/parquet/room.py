@@ -17,7 +17,7 @@ _LINE = 1 << 20  # bytes; a tensor's dimension is an int32
 
 
 def needed(rows: Tensor, dtypes: Sequence[str]) -> Tensor:
-    """The memory that a read takes at its peak, at least.
+    """The memory that a read takes at its peak, roughly: the bytes of texts and what runs side by side are not in it.
 
     Args:
       rows: int64 [row groups], how many rows each has.
@@ -47,7 +47,8 @@ def there_is(size: Tensor) -> Tensor:
       size: bytes, an int64 scalar.
 
     Returns:
-      bool scalar. True may be wrong, where a system promises whatever it is asked for; False is not.
+      bool scalar. True may be wrong, where a system promises whatever it is asked for; and False where others ask at the
+      same moment.
     """
 
     def take(size: Tensor) -> Tensor:
