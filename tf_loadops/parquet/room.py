@@ -47,8 +47,8 @@ def there_is(size: Tensor) -> Tensor:
       size: bytes, an int64 scalar.
 
     Returns:
-      bool scalar. True may be wrong, where a system promises whatever it is asked for; and False where others ask at the
-      same moment.
+      bool scalar. True may be wrong, where a system promises whatever it is asked for; and False where others ask at
+      the same moment.
     """
 
     def take(size: Tensor) -> Tensor:
