@@ -15,6 +15,7 @@ from tf_loadops.table import Table
 Tensor = Any
 
 COUNTS = ("rows", "bad_rows", "missing", "bytes")
+_BYTE = 255  # the most that it counts
 _NO_VALUE = {"float32": np.nan, "float64": np.nan, "int32": 0, "int64": 0, "bool": False, "string": ""}
 
 
@@ -62,9 +63,18 @@ def count(valid: Sequence[Tensor], bad_rows: Tensor, text: Tensor, complete: boo
     """The counts of a read; `complete` says that everything is valid, so that nobody need count."""
     missing = tf.constant(0, tf.int64)
     if not complete:
-        missing = tf.add_n([tf.reduce_sum(tf.cast(~mask, tf.int64)) for mask in valid])
+        missing = tf.add_n([_number(~mask) for mask in valid])
     size = tf.cast(tf.strings.length(text), tf.int64)
     return {"rows": tf.shape(valid[0], tf.int64)[0], "bad_rows": bad_rows, "missing": missing, "bytes": size}
+
+
+def _number(mask: Tensor) -> Tensor:
+    """How many cells of a mask are True, an int64 scalar."""
+    # As many as a byte can count are added up as bytes: as int64, all of them take eight times the memory, and longer.
+    cells = tf.reshape(tf.cast(mask, tf.uint8), [-1])
+    whole = tf.size(cells) // _BYTE * _BYTE
+    sums = tf.reduce_sum(tf.reshape(cells[:whole], [-1, _BYTE]), axis=1)
+    return tf.reduce_sum(tf.cast(tf.concat([sums, cells[whole:]], 0), tf.int64))
 
 
 def to_table(blocks: Blocks, schema: Schema) -> Table:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import tf_loadops as tlo
+from tf_loadops import compiled
 from tf_loadops.floats import to_float64
 
 from .handmade import FIXED, Chunk, Long, data_page, struct
@@ -107,11 +108,17 @@ def test_groups_that_lie_very_deep_in_one_another(tmp_path: pathlib.Path) -> Non
     )
 
 
-def test_functions_that_are_run_eagerly(tmp_path: pathlib.Path) -> None:
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")  # TensorFlow, of a graph with tf.data
+@pytest.mark.parametrize("worth_a_graph", [False, True])
+def test_functions_that_are_run_eagerly(
+    worth_a_graph: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = [f"text {i}" for i in range(300)]
     file = written(
         tmp_path, {"a": texts}, use_dictionary=False, column_encoding={"a": "DELTA_BYTE_ARRAY"}, compression="lz4"
     )
+    monkeypatch.setattr(compiled, "PRICE", 0.0 if worth_a_graph else float("inf"))
+    compiled._graph.cache_clear()  # a graph of another test would be none that was built so
     tf.config.run_functions_eagerly(True)
     try:
         assert column(file, "string") == [text.encode() for text in texts]

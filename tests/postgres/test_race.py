@@ -108,11 +108,12 @@ def connections():
 # The kernel lists connections one after the other while they come and go. One that two lists in a row hold was there
 # all the time between them, so what both hold was there at once.
 at_once, done = [], threading.Event()
+others = connections()  # some that another process has not closed yet
 
 def watch():
     before = set()
     while not done.wait(0.002):
-        now = connections()
+        now = connections() - others
         at_once.append(len(before & now))
         before = now
 

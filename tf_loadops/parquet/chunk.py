@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tf_loadops.compiled import SIDE_BY_SIDE, call, due, in_flight
 from tf_loadops.parquet.page_walk import ALL, read_chunk, vectors
-from tf_loadops.parquet.troubles import OK, UNFINISHED
+from tf_loadops.parquet.room import there_is
+from tf_loadops.parquet.troubles import NO_ROOM, OK, UNFINISHED
 from tf_loadops.parquet.values import Column
 
 Tensor = Any
@@ -66,13 +67,17 @@ def _op_by_op(file: Tensor, each: Tensor, dtype: str) -> Chunks | None:
     if due(_read_all, (dtype,), _A_PAGE * pages):
         return None
     found = [(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.zeros([0, 3], tf.int32))]
+    text = tf.constant(0, tf.int64)
     for chunk in tf.unstack(each):
         with tf.device("CPU:0"):  # as in a graph
-            values, states, trouble, _ = read_chunk(file, chunk, dtype, _FEW)
+            values, states, trouble, _, more = read_chunk(file, chunk, dtype, _FEW)
         if int(trouble[0]) == UNFINISHED:
             due(_read_all, (dtype,), math.inf)  # from now on there is a graph
             return None
         found.append((values, states, trouble[None]))
+        text += more
+    if not there_is(text):
+        return _no_room(tf.concat([trouble for *_, trouble in found], 0), dtype)
     if any(tf.size(states) > 0 for _, states, _ in found):
         found = [(values, _padded(states, tf.size(values)), trouble) for values, states, trouble in found]
     return Chunks(*(tf.concat(parts, 0) for parts in zip(*found, strict=True)))
@@ -81,14 +86,16 @@ def _op_by_op(file: Tensor, each: Tensor, dtype: str) -> Chunks | None:
 def _read_all(file: Tensor, each: Tensor, dtype: str) -> tuple[Tensor, ...]:
     total = tf.shape(each)[0]
 
-    def body(i: Tensor, values: Any, states: Any, troubles: Any, complete: Tensor) -> Any:
+    def body(i: Tensor, values: Any, states: Any, troubles: Any, complete: Tensor, text: Tensor) -> Any:
         part = call(read_chunk, file, tf.gather(each, i), static=(dtype, ALL), how=SIDE_BY_SIDE)
-        value, state, trouble, all_present = part
-        return i + 1, values.write(i, value), states.write(i, state), troubles.write(i, trouble), complete & all_present
+        value, state, trouble, all_present, more = part
+        written = (values.write(i, value), states.write(i, state), troubles.write(i, trouble))
+        return i + 1, *written, complete & all_present, text + more
 
     arrays = (*vectors(dtype, total), tf.TensorArray(tf.int32, total, element_shape=[3]))
-    _, values, states, troubles, complete = tf.while_loop(
-        lambda i, *_: i < total, body, (tf.constant(0), *arrays, tf.constant(True)), parallel_iterations=in_flight()
+    start = (tf.constant(0), *arrays, tf.constant(True), tf.constant(0, tf.int64))
+    _, values, states, troubles, complete, text = tf.while_loop(
+        lambda i, *_: i < total, body, start, parallel_iterations=in_flight()
     )
     troubles = troubles.stack()
 
@@ -101,7 +108,19 @@ def _read_all(file: Tensor, each: Tensor, dtype: str) -> tuple[Tensor, ...]:
         )
         return tf.ensure_shape(found.concat(), [None])
 
-    return values.concat(), tf.cond(complete, lambda: tf.zeros([0], tf.uint8), padded), troubles
+    def joined() -> tuple[Tensor, ...]:
+        all_states = tf.cond(complete, lambda: tf.zeros([0], tf.uint8), padded)
+        return tf.ensure_shape(values.concat(), [None]), all_states, troubles
+
+    if dtype != "string":
+        return joined()
+    return tf.cond(there_is(text), joined, lambda: tuple(_no_room(troubles, dtype)))
+
+
+def _no_room(troubles: Tensor, dtype: str) -> Chunks:
+    """Nothing, where there is no memory to put all chunks together; the last was one too many."""
+    last = tf.concat([[NO_ROOM], troubles[-1, 1:]], 0)
+    return Chunks(tf.zeros([0], dtype), tf.zeros([0], tf.uint8), tf.concat([troubles[:-1], last[None]], 0))
 
 
 def _padded(states: Tensor, rows: Tensor) -> Tensor:

@@ -125,9 +125,9 @@ def read_leaves(tokens: Tokens, data: Tensor, path: Tensor) -> Leaves:
     meaning = tf.where(is_decimal, 1, tf.where(unsigned, 2, tf.where(half, 3, 0)))
     plain, final = rows_of[:, 0], tf.gather(rows_of, meaning, batch_dims=1)
     unit = tf.where(tf.equal(plain, INT96), UNIT_NAMES.index("ns"), unit)
-    # Without a length there are no values of a fixed one, nor are there decimals of no bytes.
+    # Without a length there are no values of a fixed one; and there could be any number of no bytes.
     fixed = tf.equal(plain, FIXED) & ~tf.equal(final, HALF)
-    final = tf.where(fixed & (length < tf.where(is_decimal, 1, 0)), -1, final)
+    final = tf.where(fixed & (length < 1), -1, final)
     width = _lookup(dict(enumerate(WIDTHS)), final)
     width = tf.where(fixed, tf.maximum(length, 0), width)
     scale = tf.where(tf.equal(logical, _DECIMAL), scale, old_scale)

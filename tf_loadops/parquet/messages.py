@@ -67,8 +67,8 @@ def bad_chunk(
         troubles.BAD_COUNT: ("the pages hold another number of values than the footer says.", DAMAGED),
         troubles.ALL_EMPTY: ("more than 1,000 pages that follow one another hold no value.", DAMAGED),
         troubles.NO_ROOM: (
-            "the page would take more memory, decompressed, than there is.",
-            " The file is damaged; or read fewer columns at a time, or write it with smaller pages.",
+            "its values up to here take more memory than is free.",
+            " Read fewer columns or row groups at a time, write it with smaller pages, or take a machine with more.",
         ),
     }
     said = tf.stack([_join(*reasons[code]) for code in range(len(reasons))])

@@ -17,6 +17,7 @@ from tf_loadops.parquet.codecs import decompress_all
 from tf_loadops.parquet.hybrid import read_indices
 from tf_loadops.parquet.levels import Levels, read_runs, spread
 from tf_loadops.parquet.numbers import to_numbers
+from tf_loadops.parquet.room import UNASKED, lengths
 from tf_loadops.parquet.thrift import read_headers
 from tf_loadops.parquet.values import DICTIONARIES, Column, Values, states_of
 
@@ -32,24 +33,24 @@ def read_run(
     file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor, column: Column,
     dictionary: Values, dtype: str,
 ) -> Pages:
-    """Reads pages of any size, up to 4 MiB of them.
+    """Reads pages of any size, up to 4 MiB of them, as long as they are not of more than a GiB of text.
 
     Args:
-      file: as in `read_small`.
-      at: as in `read_small`.
-      end: as in `read_small`.
-      rows: as in `read_small`.
+      file: as in `small_pages.read_small`.
+      at: as there.
+      end: as there.
+      rows: as there.
       codec: int32 scalar, one of `codecs.TOGETHER`.
       most: int32 scalar, how many pages at most.
       indexed: bool scalar, whether they are of the dictionary, and not PLAIN.
-      column: as in `read_small`, but neither a bool nor of values without a width, unless `indexed`.
+      column: as there, but neither a bool nor of values without a width, unless `indexed`.
       dictionary: the column chunk's.
       dtype: any, but a string only if `indexed`.
 
     Returns:
       The pages; none where the first is no such page.
 
-    Source: as of `read_small`.
+    Source: parquet.thrift, PageHeader; Data.md of the Parquet format.
     """
     tensors = (file, at, end, rows, codec, most, indexed, *column, *dictionary)
     return Pages(*call(_run, *tensors, static=(dtype,), how=PURE))
@@ -74,7 +75,9 @@ def _run(
 
     def each() -> _Rows:
         goal = first_good(sound)
-        return _one_by_one(texts, before, count, full, goal, indexed, width, definition, dictionary)
+        # Of a long one a few bytes may stand for any number; of numbers, `_taken_out` sees that.
+        held = lengths(dictionary.values) if dtype == "string" else None
+        return _one_by_one(texts, before, count, full, goal, indexed, width, definition, dictionary, held)
 
     read = _Rows(*tf.cond(plainly, together, each))
     texts, before, present = (part[: read.taken] for part in (texts, before, read.present))
@@ -157,12 +160,15 @@ class _Rows(NamedTuple):
 
 def _one_by_one(
     texts: Tensor, before: Tensor, count: Tensor, full: Tensor, goal: Tensor, indexed: Tensor, width: Tensor,
-    definition: Tensor, dictionary: Values,
+    definition: Tensor, dictionary: Values, held: Tensor | None,
 ) -> _Rows:
-    """The levels and indices of pages, up to one where they cannot be read."""
+    """The levels and indices of pages, up to one where they cannot be read, or that has too much text.
+
+    `held` are the bytes of each entry of the dictionary, if they are of any length.
+    """
     known = tf.where(dictionary.ok, tf.size(dictionary.values), 0)
 
-    def step(i: Tensor, ok: Tensor, complete: Tensor, present: Any, valid: Any, indices: Any) -> Any:
+    def step(i: Tensor, ok: Tensor, complete: Tensor, total: Tensor, present: Any, valid: Any, indices: Any) -> Any:
         text, start, rows = (tf.gather(part, i) for part in (texts, before, count))
         runs = tf.strings.substr(text, tf.minimum(4, start), tf.maximum(start - 4, 0))
         every = Levels(tf.constant(True), tf.zeros([0], tf.bool), rows, tf.constant(0), tf.constant(True))
@@ -171,11 +177,13 @@ def _one_by_one(
         fits = indexed | (there <= (tf.strings.length(text) - start) // tf.maximum(width, 1))
         none = (tf.zeros([0], tf.int32), tf.constant(True))
         index, found = tf.cond(indexed & (there > 0), lambda: read_indices(text, start, there, known), lambda: none)
-        ok = levels.ok & fits & found
+        if held is not None:
+            total += tf.reduce_sum(tf.gather(held, index))
+        ok = levels.ok & fits & found & (total <= UNASKED)
         all_valid = tf.ones([tf.where(levels.complete & ok & (definition > 0), rows, 0)], tf.bool)
         some_valid = tf.ensure_shape(levels.valid, [None])[: tf.where(ok, rows, 0)]
         return (
-            i + 1, ok, complete & (levels.complete | ~ok), present.write(i, there),
+            i + 1, ok, complete & (levels.complete | ~ok), total, present.write(i, there),
             valid.write(i, tf.concat([all_valid, some_valid], 0)), indices.write(i, index[: tf.where(ok, there, 0)]),
         )
 
@@ -185,8 +193,9 @@ def _one_by_one(
         for kind in (tf.bool, tf.int32)
     ]
     yes = tf.constant(True)
-    done, ok, complete, present, valid, indices = tf.while_loop(
-        lambda i, ok, *_: ok & (i < goal), step, (tf.constant(0), yes, yes, present, *vectors), parallel_iterations=1
+    state = (tf.constant(0), yes, yes, tf.constant(0, tf.int64), present, *vectors)
+    done, ok, complete, _, present, valid, indices = tf.while_loop(
+        lambda i, ok, *_: ok & (i < goal), step, state, parallel_iterations=1
     )
     taken = tf.where(ok, done, done - 1)
     return _Rows(taken, present.stack(), complete, _joined(valid, done), _joined(indices, done))

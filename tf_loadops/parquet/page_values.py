@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import Page
-from tf_loadops.parquet.room import there_is
+from tf_loadops.parquet.room import of_spread, there_is
 from tf_loadops.parquet.troubles import BAD_COMPRESSION, BAD_ENCODING, BAD_LEVELS, BAD_VALUES, NO_ROOM, OK, first
 from tf_loadops.parquet.values import (
     ENCODINGS,
@@ -24,9 +24,7 @@ from tf_loadops.parquet.values import (
 
 Tensor = Any
 
-# What a compressed page takes for each of its bytes: it is copied some ten times until it is rows, and several are read
-# at once.
-_COPIES = 20
+_COPIES = 4  # that are held of a decompressed page, at least, until it is rows
 
 
 def read_data(
@@ -53,11 +51,13 @@ def read_data(
     codes = tf.constant([ENCODINGS.get(i, UNKNOWN) for i in range(known)] + [UNKNOWN])
     encoding = tf.gather(codes, tf.where((page.encoding < 0) | (page.encoding > known), known, page.encoding))
     present = tf.where(fine & levels.ok, levels.present, 0)
-    read = read_values(body, levels.behind, present, encoding, column, dictionary, dtype)
+    read, room = read_values(body, levels.behind, present, encoding, column, dictionary, dtype)
     # Without a value there is nothing to be wrong with.
     unread = ~read.ok & (present > 0)
     unknown = tf.equal(encoding, UNKNOWN) & (present > 0)
     trouble = first((~fine, wrong), (~levels.ok, BAD_LEVELS), (unknown, BAD_ENCODING), (unread, BAD_VALUES))
+    room &= there_is(tf.where(levels.complete, tf.constant(0, tf.int64), of_spread(page.values, dtype)))
+    trouble = tf.where(tf.equal(trouble, OK) & ~room, NO_ROOM, trouble)
 
     def full() -> tuple[Tensor, Tensor]:
         return read.values, states_of(read.bad)
@@ -90,7 +90,7 @@ def read_entries(file: Tensor, page: Page, codec: Tensor, column: Column, dtype:
     fine = tf.equal(wrong, OK)
     plain = tf.equal(page.encoding, 0) | tf.equal(page.encoding, 2)  # PLAIN_DICTIONARY means the same here
     count = tf.where(fine, page.values, 0)
-    read = read_values(body, tf.constant(0), count, tf.constant(PLAIN), column, no_values(dtype), dtype)
+    read, _ = read_values(body, tf.constant(0), count, tf.constant(PLAIN), column, no_values(dtype), dtype)
     return read, first((~fine, wrong), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
 
 

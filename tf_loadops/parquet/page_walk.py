@@ -10,8 +10,9 @@ from tf_loadops.compiled import in_flight, looked_at
 from tf_loadops.parquet.alike import no_pages
 from tf_loadops.parquet.page_values import read_data, read_entries
 from tf_loadops.parquet.pages import DATA, DATA_V2, DICTIONARY, Page, read_page
+from tf_loadops.parquet.room import lengths, may_grow
 from tf_loadops.parquet.together import Guess, first_guess, next_guess, read_together
-from tf_loadops.parquet.troubles import ALL_EMPTY, BAD_COUNT, BAD_HEADER, OK, UNFINISHED, first
+from tf_loadops.parquet.troubles import ALL_EMPTY, BAD_COUNT, BAD_HEADER, NO_ROOM, OK, UNFINISHED, first
 from tf_loadops.parquet.values import PRESENT, Column, Values, no_values
 
 Tensor = Any
@@ -22,7 +23,7 @@ _EMPTY = 1000  # pages one behind another that may be without a value; a hostile
 
 
 class _Walk(NamedTuple):
-    """Where a walk over the pages of a column chunk stands; int32 scalars but the dictionary, the guess and the last.
+    """Where a walk over the pages of a column chunk stands; int32 scalars unless it says otherwise.
 
     Attributes:
       page: the number of the next page, from 0.
@@ -35,6 +36,7 @@ class _Walk(NamedTuple):
       guess: what is expected of the next pages.
       steps: how many vectors were written.
       complete: bool scalar, whether all rows have a value.
+      text: int64 scalar, the bytes of all texts; 0 of numbers.
       values: a TensorArray of vectors.
       states: a TensorArray of vectors.
     """
@@ -49,6 +51,7 @@ class _Walk(NamedTuple):
     guess: Guess
     steps: Any
     complete: Any
+    text: Any
     values: Any
     states: Any
 
@@ -86,8 +89,8 @@ def read_chunk(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tens
 
     Returns:
       [rows] of the dtype, anything where there is none; uint8 [rows], PRESENT, MISSING or OUT_OF_RANGE, but empty if
-      all are PRESENT; int32 [3], the trouble, its page and that page's encoding; and a bool scalar, whether all are
-      PRESENT.
+      all are PRESENT; int32 [3], the trouble, its page and that page's encoding; a bool scalar, whether all are
+      PRESENT; and an int64 scalar, the bytes of all texts.
     """
     start, end, count, codec, *parts = tf.unstack(chunk, num=8)
     column = Column(*parts)
@@ -141,7 +144,7 @@ def read_chunk(file: Tensor, chunk: Tensor, dtype: str, most: int) -> tuple[Tens
     complete = walk.complete | ~fine
     values = tf.cond(fine, lambda: joined(walk.values), lambda: tf.zeros([0], dtype))
     states = tf.cond(complete, lambda: tf.zeros([0], tf.uint8), lambda: joined(walk.states))
-    return values, states, tf.stack([trouble, walk.page - 1, walk.encoding]), complete
+    return values, states, tf.stack([trouble, walk.page - 1, walk.encoding]), complete, walk.text
 
 
 def vectors(dtype: str, size: Any) -> list[Any]:
@@ -156,12 +159,12 @@ def _at(start: Tensor, dtype: str) -> _Walk:
     """Before the first page."""
     zero, ok = tf.constant(0), tf.constant(OK)
     values, states = vectors(dtype, 0)
-    dictionary, complete = no_values(dtype), tf.constant(True)
-    return _Walk(zero, start, zero, dictionary, ok, zero, zero, first_guess(), zero, complete, values, states)
+    dictionary, complete, text = no_values(dtype), tf.constant(True), tf.constant(0, tf.int64)
+    return _Walk(zero, start, zero, dictionary, ok, zero, zero, first_guess(), zero, complete, text, values, states)
 
 
 _ONE, _MANY, _ANY = tf.TensorShape([]), tf.TensorShape([None]), tf.TensorShape(None)
-_SHAPES = _Walk(*[_ONE] * 12)._replace(
+_SHAPES = _Walk(*[_ONE] * 13)._replace(
     dictionary=Values(_MANY, _MANY, _ONE), guess=Guess(_ONE, _ONE), values=_ANY, states=_ANY
 )
 
@@ -180,17 +183,23 @@ def _moved_on(walk: _Walk, step: _Step, encoding: Tensor, guess: Guess) -> _Walk
     )
     all_present = tf.equal(tf.reduce_max(states), PRESENT)
     empty = tf.where(step.rows > 0, 0, walk.empty + 1)
+    text, room = walk.text, tf.constant(True)
+    if values.dtype == tf.string:
+        text += tf.reduce_sum(lengths(values))
+        room = may_grow(walk.text, text)
+    trouble = first((~tf.equal(step.trouble, OK), step.trouble), (empty > _EMPTY, ALL_EMPTY), (~room, NO_ROOM))
     return _Walk(
         page=walk.page + step.pages,
         at=step.end,
         rows=walk.rows + step.rows,
         dictionary=Values(entries, bad, step.dictionary.ok),
-        trouble=first((~tf.equal(step.trouble, OK), step.trouble), (empty > _EMPTY, ALL_EMPTY)),
+        trouble=trouble,
         encoding=encoding,
         empty=empty,
         guess=next_guess(guess, step.rows > 0, all_present),
         steps=walk.steps + 1,
         complete=walk.complete & all_present,
+        text=text,
         values=walk.values.write(walk.steps, values),
         states=walk.states.write(walk.steps, states),
     )

@@ -11,7 +11,7 @@ from tf_loadops.parquet import codecs
 from tf_loadops.parquet.footer import DAMAGED, Chunks, Footer
 from tf_loadops.parquet.leaves import DECIMAL, KINDS, UNIT_NAMES, Leaves
 from tf_loadops.parquet.options import Options
-from tf_loadops.parquet.room import needed, there_is
+from tf_loadops.parquet.room import of_rows, there_is, too_large
 from tf_loadops.parquet.values import WIDEST_DECIMAL, Column, readable
 
 Tensor = Any
@@ -136,22 +136,14 @@ def _located(
             ["it is compressed by ", name, f", which this TensorFlow does not have. Write it with one of {can}."]
         )
 
-    need = needed(rows, [c.dtype for c in options.schema])
-    width = len(options.schema)
-
-    def too_large() -> Tensor:
-        total, size = (tf.strings.as_string(part) for part in (tf.reduce_sum(rows), need // 2**30))
-        return tf.strings.join(
-            [path, ": reading it takes ", size, " GiB of memory, which there is not, for ", total,
-             f" rows of {width} column{'s' * (width > 1)}. Read fewer columns or row groups at a time."]
-        )
-
+    total = tf.reduce_sum(rows)
+    need = of_rows(total, [c.dtype for c in options.schema])
     elsewhere = "its pages are encrypted, or in another file, which is not read. Write it into one file, unencrypted."
     checks += [
         refused(here, lambda *_: elsewhere),
         refused(known, unknown),
         refused(sound, lambda *_: "its pages are not where the footer says." + DAMAGED),
-        (there_is(need), too_large),
+        (there_is(need), lambda: too_large(path, need, total, len(options.schema))),
     ]
     located = (rows, chunks.start, chunks.start + chunks.size, chunks.codec)
     rows, start, end, codec = (tf.cast(part, tf.int32) for part in located)

@@ -7,53 +7,117 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.paths import attempt
+from tf_loadops.memory import available
 
 Tensor = Any
 
 _SIZES = {"bool": 1, "string": 24}  # bytes of a value, of a string those that say where its text is
-_UNASKED = 1 << 30  # bytes: for so many nobody need ask
-_LINE = 1 << 20  # bytes; a tensor's dimension is an int32
+_GIB = 1 << 30
+UNASKED = _GIB
+"""Bytes for which nobody need ask."""
+_TEXT = 1 << 27  # bytes of text after which the system is asked again
 
 
-def needed(rows: Tensor, dtypes: Sequence[str]) -> Tensor:
-    """The memory that a read takes at its peak, roughly: the bytes of texts and what runs side by side are not in it.
+def of_rows(rows: Tensor, dtypes: Sequence[str]) -> Tensor:
+    """What reading rows takes at least: each value twice, when the parts of a column are joined, and what each row has.
 
     Args:
-      rows: int64 [row groups], how many rows each has.
+      rows: int64 scalar.
+      dtypes: those of the columns.
+
+    Returns:
+      Bytes, an int64 scalar; those of texts are not among them.
+
+    Example:
+      >>> int(of_rows(tf.constant(2**30, tf.int64), ["float32"])) >> 30
+      10
+    """
+    return rows * sum(2 * _size(dtype) + 2 for dtype in dtypes)
+
+
+def of_gaps(rows: Tensor, dtypes: Sequence[str]) -> Tensor:
+    """What rows that were read take in addition, at least, if not all have a value: those are filled in, and marked.
+
+    Args:
+      rows: int64 scalar.
       dtypes: those of the columns.
 
     Returns:
       Bytes, an int64 scalar.
 
     Example:
-      >>> int(needed(tf.constant([2**30], tf.int64), ["float32"])) >> 30
-      32
+      >>> int(of_gaps(tf.constant(2**30, tf.int64), ["float32"])) >> 30
+      6
     """
-    sizes = [_SIZES.get(dtype) or tf.as_dtype(dtype).size for dtype in dtypes]
-    # Columns are put together once more when all of them are read. Before, one chunk takes its values in the three
-    # states of being spread, joined and handed on, and for each row its place among the values and what it has.
-    whole = tf.reduce_sum(rows) * sum(2 * size + 2 for size in sizes)
-    return tf.maximum(whole, tf.reduce_max(tf.concat([rows, [0]], 0)) * (3 * max(sizes) + 20))
+    return rows * sum(_size(dtype) + 2 for dtype in dtypes)
+
+
+def of_spread(rows: Tensor, dtype: str) -> Tensor:
+    """What the rows of a page take at least if not all have a value: each, and its place among those that are there.
+
+    Args:
+      rows: int32 scalar.
+      dtype: the column's.
+
+    Returns:
+      Bytes, an int64 scalar.
+
+    Example:
+      >>> int(of_spread(tf.constant(2**30), "float32")) >> 30
+      12
+    """
+    return tf.cast(rows, tf.int64) * (_size(dtype) + 8)
 
 
 def there_is(size: Tensor) -> Tensor:
-    """Whether the system has so much memory to give.
-
-    It is asked for all of it at once, which it refuses beyond what it has, or what the process may have. Nothing is
-    written there, so that nobody is deprived of anything.
+    """Whether there is so much memory.
 
     Args:
       size: bytes, an int64 scalar.
 
     Returns:
-      bool scalar. True may be wrong, where a system promises whatever it is asked for; and False where others ask at
-      the same moment.
+      bool scalar. For less than a GiB it is True, whatever there is.
     """
+    return tf.cond(size <= UNASKED, lambda: tf.constant(True), lambda: size <= available())
 
-    def take(size: Tensor) -> Tensor:
-        lines = tf.cast(tf.minimum(size // _LINE, 2**31 - 2), tf.int32) + 1
-        return tf.strings.as_string(tf.raw_ops.Empty(shape=tf.stack([lines, _LINE]), dtype=tf.uint8)[0, 0])
 
-    careful = tf.autograph.experimental.do_not_convert(take)
-    return tf.cond(size <= _UNASKED, lambda: tf.constant(True), lambda: attempt(careful, size)[1])
+def lengths(texts: Tensor) -> Tensor:
+    """The bytes of each text: int64, which any number of them can be added up in."""
+    return tf.cast(tf.strings.length(texts), tf.int64)
+
+
+def may_grow(before: Tensor, after: Tensor) -> Tensor:
+    """Whether there is memory for one more copy of texts that are held, which is made in the end.
+
+    Args:
+      before: bytes, an int64 scalar: what they had before the last of them.
+      after: bytes, an int64 scalar: what they have.
+
+    Returns:
+      bool scalar. The system is asked for each 128 MiB of them once, and else it is True.
+    """
+    return tf.cond(after // _TEXT > before // _TEXT, lambda: after <= available(), lambda: tf.constant(True))
+
+
+def too_large(path: Tensor, size: Tensor, rows: Tensor, columns: int) -> Tensor:
+    """The message where there is not so much memory.
+
+    Args:
+      path: string scalar.
+      size: bytes, an int64 scalar.
+      rows: int64 scalar, what they are for.
+      columns: so many of them.
+
+    Returns:
+      string scalar.
+    """
+    more, free = (tf.strings.as_string(part) for part in ((size - 1) // _GIB + 1, available() // _GIB))
+    return tf.strings.join(
+        [path, ": reading it takes ", more, " GiB of memory or more, and ", free, " GiB are free, for ",
+         tf.strings.as_string(rows), f" rows of {columns} column{'s' * (columns > 1)}. Read fewer columns or row "
+         "groups at a time, or take a machine with more."]
+    )
+
+
+def _size(dtype: str) -> int:
+    return _SIZES.get(dtype) or tf.as_dtype(dtype).size

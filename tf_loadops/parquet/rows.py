@@ -12,6 +12,7 @@ from tf_loadops.parquet import messages
 from tf_loadops.parquet.chunk import read_chunks
 from tf_loadops.parquet.options import Options
 from tf_loadops.parquet.plan import Plan
+from tf_loadops.parquet.room import of_gaps, there_is, too_large
 from tf_loadops.parquet.troubles import OK
 from tf_loadops.parquet.values import MISSING, OUT_OF_RANGE, PRESENT, Column
 from tf_loadops.schema import Schema
@@ -115,6 +116,9 @@ def _with_states(part: Part) -> Part:
 def _with_gaps(file: Tensor, parts: list[Part], plan: Plan, options: Options, path: Tensor) -> Blocks:
     schema = options.schema
     groups = groups_of(schema)
+    total = tf.reduce_sum(tf.cast(plan.rows, tf.int64))
+    need = of_gaps(total, [c.dtype for c in schema])
+    parts = gate(there_is(need), lambda: too_large(path, need, total, len(schema)), parts)
     wrong = []
     for part, group in zip(parts, groups, strict=True):
         nameless = tf.equal(part.states, MISSING) & tf.constant(without_stand_in(schema, group))

@@ -16,6 +16,7 @@ from tf_loadops.parquet.delta import delta_binary_packed
 from tf_loadops.parquet.delta_strings import delta_byte_array, delta_length_byte_array
 from tf_loadops.parquet.hybrid import read_hybrid, read_indices
 from tf_loadops.parquet.numbers import to_numbers
+from tf_loadops.parquet.room import lengths, there_is
 
 Tensor = Any
 
@@ -83,7 +84,7 @@ def no_values(dtype: str) -> Values:
 
 def read_values(
     body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: Column, dictionary: Values, dtype: str
-) -> Values:
+) -> tuple[Values, Tensor]:
     """Reads the values of a page.
 
     Args:
@@ -96,32 +97,35 @@ def read_values(
       dtype: the dtype.
 
     Returns:
-      The values.
+      The values, and a bool scalar, whether there is memory for them: if not there are none, which are ok.
 
     Source: Encodings.md of the Parquet format.
     """
     tensors = (body, at, count, encoding, *column, *dictionary)
-    return Values(*call(_read, *tensors, static=(dtype,), how=PURE))
+    return call(_read, *tensors, static=(dtype,), how=PURE)
 
 
 def _read(
     body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, kind: Tensor, width: Tensor, scale: Tensor,
     definition: Tensor, entries: Tensor, bad: Tensor, has_entries: Tensor, dtype: str,
-) -> Values:
+) -> tuple[Values, Tensor]:
     column, dictionary = Column(kind, width, scale, definition), Values(entries, bad, has_entries)
 
-    def indexed() -> Values:
+    def indexed() -> tuple[Values, Tensor]:
         index, ok = read_indices(body, at, count, tf.size(dictionary.values))
         ok &= dictionary.ok | tf.equal(count, 0)
         index = index[: tf.where(ok, count, 0)]
-        return Values(tf.gather(dictionary.values, index), tf.gather(dictionary.bad, index), ok)
+        room = tf.constant(True)
+        if dtype == "string":  # of which one may be long, and a few bytes stand for any number of indices
+            room = there_is(tf.reduce_sum(tf.gather(lengths(dictionary.values), index)))
+            index = index[: tf.where(room, tf.size(index), 0)]
+        return Values(tf.gather(dictionary.values, index), tf.gather(dictionary.bad, index), ok), room
 
-    read = _texts if dtype == "string" else _numbers
-    return tf.cond(
-        tf.equal(encoding, DICTIONARY),
-        indexed,
-        lambda: read(body, at, count, encoding, column, dtype),
-    )
+    def itself() -> tuple[Values, Tensor]:
+        read = _texts if dtype == "string" else _numbers
+        return read(body, at, count, encoding, column, dtype), tf.constant(True)
+
+    return tf.cond(tf.equal(encoding, DICTIONARY), indexed, itself)
 
 
 def _numbers(body: Tensor, at: Tensor, count: Tensor, encoding: Tensor, column: Column, dtype: str) -> Values:
