@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf_loadops import memory
 
 KIB = 1024
-MACHINE = "MemTotal:       24684092 kB\nMemFree:         1000000 kB\nMemAvailable:    5000 kB\nSwapFree:  {} kB\nHugetlb: 0 kB\n"
+MACHINE = "MemTotal:  24684092 kB\nMemFree:   1000 kB\nMemAvailable:    5000 kB\nSwapFree:  {} kB\nHugetlb: 0 kB\n"
 LIMITS = (
     "Limit                     Soft Limit           Hard Limit           Units     \n"
     "Max cpu time              unlimited            unlimited            seconds   \n"
@@ -20,7 +20,7 @@ LIMITS = (
 )
 STATUS = "Name:\tpython\nVmPeak:\t  9000 kB\nVmSize:\t  2000 kB\nVmRSS:\t  100 kB\n"
 SECOND_STAT = "anon 7\nfile 99999\ninactive_file 2048\nactive_file 1024\nslab 5\n"
-FIRST_STAT = "cache 7\ninactive_file 1\nactive_file 1\ntotal_cache 9\ntotal_inactive_file 4096\ntotal_active_file 1024\n"
+FIRST_STAT = "cache 7\ninactive_file 1\nactive_file 1\ntotal_inactive_file 4096\ntotal_active_file 1024\n"
 NO_LIMIT = "9223372036854771712\n"
 
 
