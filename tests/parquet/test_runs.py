@@ -402,13 +402,14 @@ def test_a_run_is_taken_where_there_is_one(nulls: bool, monkeypatch: pytest.Monk
     text = words_page([b"no", b"yes"], SNAPPY) + index_page(values, 1, SNAPPY, nulls) * 60
     row = tf.constant([4, 4 + len(text), 180, SNAPPY, leaves.TEXT, 0, 0, int(nulls)])
     read = tf.function(lambda file: page_walk.read_chunk(file, row, "string", page_walk.ALL), autograph=False)
-    found, states, trouble, all_present = read(tf.constant(b"PAR1" + text))
+    found, states, trouble, all_present, size = read(tf.constant(b"PAR1" + text))
     assert seen == [32, 28]  # behind that of the dictionary
     assert trouble.numpy().tolist() == [troubles.OK, 60, 8]
     first = [b"yes", b"" if nulls else b"no", b"no"]
     assert found.numpy().tolist() == first * 60
     assert states.numpy().tolist() == ([PRESENT, MISSING, PRESENT] * 60 if nulls else [])
     assert bool(all_present) is not nulls
+    assert int(size) == 60 * len(b"".join(first))
 
 
 @pytest.mark.parametrize("bad", [2, 7, 11])
