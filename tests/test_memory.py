@@ -18,8 +18,8 @@ LIMITS = (
     "Max address space         {:<20} {:<20} bytes     \n"
     "Max file locks            unlimited            unlimited            locks     \n"
 )
-STATUS = "Name:\tpython\nVmPeak:\t  9000 kB\nVmSize:\t  2000 kB\nVmRSS:\t  100 kB\n"
-SECOND_STAT = "anon 7\nfile 99999\ninactive_file 2048\nactive_file 1024\nslab 5\n"
+STATUS = "Name:\t\xd0\nVmPeak:\t  9000 kB\nVmSize:\t  2000 kB\nVmRSS:\t  900 kB\nRssAnon:\t  100 kB\n"
+SECOND_STAT = "anon 7\nfile 99999\ninactive_file 2048\nactive_file 1000\nslab_reclaimable 24\nslab 99\n"
 FIRST_STAT = "cache 7\ninactive_file 1\nactive_file 1\ntotal_inactive_file 4096\ntotal_active_file 1024\n"
 NO_LIMIT = "9223372036854771712\n"
 
@@ -28,12 +28,12 @@ def free(folder: pathlib.Path, *texts: str | None) -> int:
     """What is free if files hold these texts, in the order of `memory._FILES`; None if there is no such file."""
     for number, text in enumerate(texts):
         if text is not None:
-            (folder / str(number)).write_text(text)
+            (folder / str(number)).write_bytes(text.encode("latin-1"))  # a name of bytes that are no letters
     files = tf.constant([str(folder / str(number)) for number in range(len(memory._FILES))])
-    found = memory._least(files).numpy()
-    in_graph = tf.function(memory._least, autograph=False)(files).numpy()
-    assert found == in_graph
-    return int(found)
+    found = [int(part) for part in memory._least(files)]
+    assert found == [int(part) for part in tf.function(memory._least, autograph=False)(files)]
+    assert found[1] == (100 * KIB if STATUS in texts else 0)
+    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def free(folder: pathlib.Path, *texts: str | None) -> int:
         ([None, LIMITS.format(1000, 1000), STATUS], 0),  # set below what the process had
         ([None, LIMITS.format(1000, "unlimited")], 1000),
         ([MACHINE.format(0), None, None, "1000000\n", "400000\n", SECOND_STAT], 1_000_000 - (400_000 - 3072)),
+        ([MACHINE.format(1), None, None, "1000000\n", "400000\n"], 1_000_000 - 400_000 + KIB),  # and swap
         ([MACHINE.format(0), None, None, "max\n", "400000\n", SECOND_STAT], 5000 * KIB),
         ([None, None, None, "1000\n", "2000\n", SECOND_STAT], 1000),  # the contents of files go first
         ([None, None, None, "1000\n", "5072\n", SECOND_STAT], 0),
@@ -70,6 +71,8 @@ def test_what_is_free_here() -> None:
     in_graph = tf.function(memory.available, autograph=False)
     for found in (memory.available(), in_graph()):
         assert 0 < int(found) <= 1.2 * KIB * (machine["MemAvailable"] + machine["SwapFree"])  # it changes meanwhile
+    held = int(memory.reachable()) - int(memory.available())
+    assert held > 100 << 20  # of which TensorFlow has some, whatever changes meanwhile
 
 
 def test_it_is_looked_up_on_every_call(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

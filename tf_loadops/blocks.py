@@ -72,7 +72,7 @@ def _number(mask: Tensor) -> Tensor:
     """How many cells of a mask are True, an int64 scalar."""
     # As many as a byte can count are added up as bytes: as int64, all of them take eight times the memory, and longer.
     cells = tf.reshape(tf.cast(mask, tf.uint8), [-1])
-    whole = tf.size(cells) // _BYTE * _BYTE
+    whole = tf.size(cells, tf.int64) // _BYTE * _BYTE
     sums = tf.reduce_sum(tf.reshape(cells[:whole], [-1, _BYTE]), axis=1)
     return tf.reduce_sum(tf.cast(tf.concat([sums, cells[whole:]], 0), tf.int64))
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_loadops.compiled import SIDE_BY_SIDE, call, due, in_flight
 from tf_loadops.parquet.page_walk import ALL, read_chunk, vectors
-from tf_loadops.parquet.room import there_is
+from tf_loadops.parquet.room import there_is_for_texts
 from tf_loadops.parquet.troubles import NO_ROOM, OK, UNFINISHED
 from tf_loadops.parquet.values import Column
 
@@ -76,7 +76,7 @@ def _op_by_op(file: Tensor, each: Tensor, dtype: str) -> Chunks | None:
             return None
         found.append((values, states, trouble[None]))
         text += more
-    if not there_is(text):
+    if not there_is_for_texts(2 * text):
         return _no_room(tf.concat([trouble for *_, trouble in found], 0), dtype)
     if any(tf.size(states) > 0 for _, states, _ in found):
         found = [(values, _padded(states, tf.size(values)), trouble) for values, states, trouble in found]
@@ -114,7 +114,7 @@ def _read_all(file: Tensor, each: Tensor, dtype: str) -> tuple[Tensor, ...]:
 
     if dtype != "string":
         return joined()
-    return tf.cond(there_is(text), joined, lambda: tuple(_no_room(troubles, dtype)))
+    return tf.cond(there_is_for_texts(2 * text), joined, lambda: tuple(_no_room(troubles, dtype)))
 
 
 def _no_room(troubles: Tensor, dtype: str) -> Chunks:

@@ -33,7 +33,7 @@ def read_run(
     file: Tensor, at: Tensor, end: Tensor, rows: Tensor, codec: Tensor, most: Tensor, indexed: Tensor, column: Column,
     dictionary: Values, dtype: str,
 ) -> Pages:
-    """Reads pages of any size, up to 4 MiB of them, as long as they are not of more than a GiB of text.
+    """Reads pages of any size, up to 4 MiB of them, as long as they are not of more than 256 MiB of text.
 
     Args:
       file: as in `small_pages.read_small`.

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_loadops.parquet import codecs
 from tf_loadops.parquet.levels import read_levels, spread
 from tf_loadops.parquet.pages import Page
-from tf_loadops.parquet.room import of_spread, there_is
+from tf_loadops.parquet.room import of_entries, of_spread, there_is
 from tf_loadops.parquet.troubles import BAD_COMPRESSION, BAD_ENCODING, BAD_LEVELS, BAD_VALUES, NO_ROOM, OK, first
 from tf_loadops.parquet.values import (
     ENCODINGS,
@@ -24,7 +24,8 @@ from tf_loadops.parquet.values import (
 
 Tensor = Any
 
-_COPIES = 4  # that are held of a decompressed page, at least, until it is rows
+# So often a page that was decompressed is held at least, until it is rows, or entries.
+_OF_ROWS, _OF_ENTRIES = 4, 2
 
 
 def read_data(
@@ -44,7 +45,7 @@ def read_data(
       [rows] of the dtype, anything where there is none; uint8 [rows], PRESENT, MISSING or OUT_OF_RANGE; and an int32
       scalar, the trouble. If it is not OK there are no rows.
     """
-    body, wrong = _body(file, page, codec)
+    body, wrong = _body(file, page, codec, _OF_ROWS)
     fine = tf.equal(wrong, OK)
     levels = read_levels(file, page, body, column.definition)
     known = max(ENCODINGS) + 1
@@ -86,7 +87,8 @@ def read_entries(file: Tensor, page: Page, codec: Tensor, column: Column, dtype:
     Returns:
       The dictionary, and an int32 scalar, the trouble.
     """
-    body, wrong = _body(file, page, codec)
+    body, wrong = _body(file, page, codec, _OF_ENTRIES)
+    wrong = tf.where(tf.equal(wrong, OK) & ~there_is(of_entries(page.values, dtype)), NO_ROOM, wrong)
     fine = tf.equal(wrong, OK)
     plain = tf.equal(page.encoding, 0) | tf.equal(page.encoding, 2)  # PLAIN_DICTIONARY means the same here
     count = tf.where(fine, page.values, 0)
@@ -94,12 +96,12 @@ def read_entries(file: Tensor, page: Page, codec: Tensor, column: Column, dtype:
     return read, first((~fine, wrong), (~plain, BAD_ENCODING), (~read.ok, BAD_VALUES))
 
 
-def _body(file: Tensor, page: Page, codec: Tensor) -> tuple[Tensor, Tensor]:
-    """What is compressed of a page, decompressed, and the trouble."""
+def _body(file: Tensor, page: Page, codec: Tensor, copies: int) -> tuple[Tensor, Tensor]:
+    """What is compressed of a page, decompressed, and the trouble; there must be memory for so many copies."""
     levels = page.repetition + page.definition
     body = tf.strings.substr(file, page.at + levels, page.size - levels)
     size = page.decompressed - levels
     codec = tf.where(tf.equal(page.compressed, 0), codecs.NONE, codec)
-    room = there_is(tf.where(tf.equal(codec, codecs.NONE), tf.constant(0, tf.int64), _COPIES * tf.cast(size, tf.int64)))
+    room = there_is(tf.where(tf.equal(codec, codecs.NONE), tf.constant(0, tf.int64), copies * tf.cast(size, tf.int64)))
     found, fine = codecs.decompress(body, codec, tf.where(room, size, 0))
     return found, first((~room, NO_ROOM), (~fine, BAD_COMPRESSION))

@@ -137,7 +137,7 @@ def _located(
         )
 
     total = tf.reduce_sum(rows)
-    need = of_rows(total, [c.dtype for c in options.schema])
+    need = of_rows(total, options.schema)
     elsewhere = "its pages are encrypted, or in another file, which is not read. Write it into one file, unencrypted."
     checks += [
         refused(here, lambda *_: elsewhere),

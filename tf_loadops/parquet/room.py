@@ -7,32 +7,53 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_loadops.memory import available
+from tf_loadops.blocks import groups_of
+from tf_loadops.memory import available, reachable
+from tf_loadops.schema import Schema
 
 Tensor = Any
 
 _SIZES = {"bool": 1, "string": 24}  # bytes of a value, of a string those that say where its text is
 _GIB = 1 << 30
-UNASKED = _GIB
+UNASKED = 1 << 28
 """Bytes for which nobody need ask."""
 _TEXT = 1 << 27  # bytes of text after which the system is asked again
 
 
-def of_rows(rows: Tensor, dtypes: Sequence[str]) -> Tensor:
-    """What reading rows takes at least: each value twice, when the parts of a column are joined, and what each row has.
+def of_rows(rows: Tensor, schema: Schema) -> Tensor:
+    """What reading rows takes at least: each value, and once more those of a group of columns, while it is joined.
 
     Args:
       rows: int64 scalar.
-      dtypes: those of the columns.
+      schema: the columns.
 
     Returns:
       Bytes, an int64 scalar; those of texts are not among them.
 
     Example:
-      >>> int(of_rows(tf.constant(2**30, tf.int64), ["float32"])) >> 30
-      10
+      >>> from tf_loadops import Column, Schema
+      >>> int(of_rows(tf.constant(2**30, tf.int64), Schema([Column("a", "float32")]))) >> 30
+      8
     """
-    return rows * sum(2 * _size(dtype) + 2 for dtype in dtypes)
+    groups = [sum(_size(schema.columns[i].dtype) for i in group) for group in groups_of(schema)]
+    return rows * (sum(groups) + max(groups))
+
+
+def of_entries(entries: Tensor, dtype: str) -> Tensor:
+    """What the entries of a dictionary take at least: each of them, and whether the dtype has it.
+
+    Args:
+      entries: int32 scalar, how many there are.
+      dtype: the column's.
+
+    Returns:
+      Bytes, an int64 scalar.
+
+    Example:
+      >>> int(of_entries(tf.constant(2**30), "float32")) >> 30
+      5
+    """
+    return tf.cast(entries, tf.int64) * (_size(dtype) + 1)
 
 
 def of_gaps(rows: Tensor, dtypes: Sequence[str]) -> Tensor:
@@ -76,7 +97,7 @@ def there_is(size: Tensor) -> Tensor:
       size: bytes, an int64 scalar.
 
     Returns:
-      bool scalar. For less than a GiB it is True, whatever there is.
+      bool scalar. For up to UNASKED it is True, whatever there is.
     """
     return tf.cond(size <= UNASKED, lambda: tf.constant(True), lambda: size <= available())
 
@@ -84,6 +105,18 @@ def there_is(size: Tensor) -> Tensor:
 def lengths(texts: Tensor) -> Tensor:
     """The bytes of each text: int64, which any number of them can be added up in."""
     return tf.cast(tf.strings.length(texts), tf.int64)
+
+
+def there_is_for_texts(size: Tensor) -> Tensor:
+    """Whether there is so much memory for texts.
+
+    Args:
+      size: bytes, an int64 scalar, of all of them together with those that are held.
+
+    Returns:
+      As `there_is`.
+    """
+    return tf.cond(size <= UNASKED, lambda: tf.constant(True), lambda: size <= reachable())
 
 
 def may_grow(before: Tensor, after: Tensor) -> Tensor:
@@ -96,7 +129,7 @@ def may_grow(before: Tensor, after: Tensor) -> Tensor:
     Returns:
       bool scalar. The system is asked for each 128 MiB of them once, and else it is True.
     """
-    return tf.cond(after // _TEXT > before // _TEXT, lambda: after <= available(), lambda: tf.constant(True))
+    return tf.cond(after // _TEXT > before // _TEXT, lambda: 2 * after <= reachable(), lambda: tf.constant(True))
 
 
 def too_large(path: Tensor, size: Tensor, rows: Tensor, columns: int) -> Tensor:

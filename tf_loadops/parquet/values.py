@@ -16,7 +16,7 @@ from tf_loadops.parquet.delta import delta_binary_packed
 from tf_loadops.parquet.delta_strings import delta_byte_array, delta_length_byte_array
 from tf_loadops.parquet.hybrid import read_hybrid, read_indices
 from tf_loadops.parquet.numbers import to_numbers
-from tf_loadops.parquet.room import lengths, there_is
+from tf_loadops.parquet.room import lengths, there_is_for_texts
 
 Tensor = Any
 
@@ -117,7 +117,7 @@ def _read(
         index = index[: tf.where(ok, count, 0)]
         room = tf.constant(True)
         if dtype == "string":  # of which one may be long, and a few bytes stand for any number of indices
-            room = there_is(tf.reduce_sum(tf.gather(lengths(dictionary.values), index)))
+            room = there_is_for_texts(tf.reduce_sum(tf.gather(lengths(dictionary.values), index)))
             index = index[: tf.where(room, tf.size(index), 0)]
         return Values(tf.gather(dictionary.values, index), tf.gather(dictionary.bad, index), ok), room
 
