@@ -40,7 +40,7 @@ def of_rows(rows: Tensor, schema: Schema) -> Tensor:
 
 
 def of_entries(entries: Tensor, dtype: str) -> Tensor:
-    """What the entries of a dictionary take at least: each of them, and whether the dtype has it.
+    """What the entries of a dictionary take at least: each, whether the dtype has it, and of a text where it stands.
 
     Args:
       entries: int32 scalar, how many there are.
@@ -53,7 +53,7 @@ def of_entries(entries: Tensor, dtype: str) -> Tensor:
       >>> int(of_entries(tf.constant(2**30), "float32")) >> 30
       5
     """
-    return tf.cast(entries, tf.int64) * (_size(dtype) + 1)
+    return tf.cast(entries, tf.int64) * (_size(dtype) + (12 if dtype == "string" else 1))
 
 
 def of_gaps(rows: Tensor, dtypes: Sequence[str]) -> Tensor:
