@@ -106,7 +106,7 @@ from tf_loadops import memory
 from tf_loadops.parquet import page_runs, room
 
 def reads(schema):
-    """Ways to read a file: in a graph, op by op, and in a graph once more, where an eager caller has one."""
+    """Ways to read a file: in a graph, and as an eager caller does."""
     columns = lambda path: tlo.read_parquet(path, schema).columns
     return [tf.function(columns, autograph=False), columns]
 
@@ -264,6 +264,24 @@ def test_a_file_of_a_few_bytes_ends_no_process(tmp_path: pathlib.Path) -> None:
         in_graph, op_by_op = outcomes[4 + 2 * number : 6 + 2 * number]
         assert re.search(rf" {pattern} ", str(in_graph)), in_graph
         assert re.search(rf"(^| ){pattern}( |$)", str(op_by_op)), op_by_op
+
+
+def test_a_dictionary_of_fewer_entries_than_it_says(tmp_path: pathlib.Path) -> None:
+    """It is damaged, however much memory there is."""
+    entries = dictionary_page(plain([b"x"]), MOST)
+    index = data_page(b"\1" + run_of(1, 0), 1, encoding=8)
+    path = tmp_path / "a.parquet"
+    path.write_bytes(file_of(Chunk(BYTE_ARRAY, entries + index, 1, first=len(entries))))
+    schema = tlo.Schema([tlo.Column("a", "string")])
+    read = tf.function(lambda file: tlo.read_parquet(file, schema).columns, autograph=False)
+    for way in (read, lambda file: tlo.read_parquet(file, schema)):
+        with pytest.raises(tf.errors.InvalidArgumentError) as error:
+            way(tf.constant(str(path)))
+        said = (
+            f"{path}: row group 0, column 'a', page 0: the page's values cannot be read as bytes in the encoding PLAIN. "
+            "The file is damaged, or this type is not read in that encoding: write it anew, with another one."
+        )
+        assert says(error.value.message.replace("\n", " "), said), error.value.message
 
 
 def test_a_dictionary_of_texts_of_no_bytes(tmp_path: pathlib.Path) -> None:

@@ -88,7 +88,8 @@ def read_entries(file: Tensor, page: Page, codec: Tensor, column: Column, dtype:
       The dictionary, and an int32 scalar, the trouble.
     """
     body, wrong = _body(file, page, codec, _OF_ENTRIES)
-    wrong = tf.where(tf.equal(wrong, OK) & ~there_is(of_entries(page.values, dtype)), NO_ROOM, wrong)
+    entries = tf.minimum(page.values, tf.strings.length(body))  # more there cannot be: the page is damaged then
+    wrong = tf.where(tf.equal(wrong, OK) & ~there_is(of_entries(entries, dtype)), NO_ROOM, wrong)
     fine = tf.equal(wrong, OK)
     plain = tf.equal(page.encoding, 0) | tf.equal(page.encoding, 2)  # PLAIN_DICTIONARY means the same here
     count = tf.where(fine, page.values, 0)

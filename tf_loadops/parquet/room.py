@@ -111,7 +111,7 @@ def there_is_for_texts(size: Tensor) -> Tensor:
     """Whether there is so much memory for texts.
 
     Args:
-      size: bytes, an int64 scalar, of all of them together with those that are held.
+      size: bytes, an int64 scalar, that they take at least, those that are held included.
 
     Returns:
       As `there_is`.
