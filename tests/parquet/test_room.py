@@ -278,8 +278,8 @@ def test_a_dictionary_of_fewer_entries_than_it_says(tmp_path: pathlib.Path) -> N
         with pytest.raises(tf.errors.InvalidArgumentError) as error:
             way(tf.constant(str(path)))
         said = (
-            f"{path}: row group 0, column 'a', page 0: the page's values cannot be read as bytes in the encoding PLAIN. "
-            "The file is damaged, or this type is not read in that encoding: write it anew, with another one."
+            f"{path}: row group 0, column 'a', page 0: the page's values cannot be read as bytes in the encoding PLAIN."
+            " The file is damaged, or this type is not read in that encoding: write it anew, with another one."
         )
         assert says(error.value.message.replace("\n", " "), said), error.value.message
 
